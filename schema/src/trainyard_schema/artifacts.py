@@ -1,0 +1,117 @@
+"""The files of a model version in the object store: readable for ever without any database."""
+
+from datetime import datetime
+from typing import Any, NamedTuple, Self
+
+from pydantic import Field
+
+from trainyard_schema.base import Model
+from trainyard_schema.spec import ModelType
+from trainyard_schema.status import Metric
+
+MANIFEST = "manifest.json"
+MODELS_PREFIX = "models"
+MODEL_FILES = {
+    ModelType.XGBOOST: "model.ubj",
+    ModelType.RANDOM_FOREST: "model.skops",
+    ModelType.NEURAL_NET: "model.safetensors",
+}
+PREPROCESSING = "preprocessing.json"
+SCHEMA = "schema.json"
+METRICS = "metrics.json"
+HISTORY = "history.jsonl"
+LOG = "log.txt"
+MODEL_CARD = "model-card.md"
+
+
+class VersionKey(NamedTuple):
+    """Where a version lives: `models/<model>/<modelType>/<version>/`."""
+
+    model: str
+    model_type: ModelType
+    version: str
+
+    @property
+    def prefix(self) -> str:
+        """Key prefix of the version's files; ends in `/`."""
+        return f"{MODELS_PREFIX}/{self.model}/{self.model_type}/{self.version}/"
+
+    @property
+    def manifest(self) -> str:
+        """Key of the manifest: the version exists if and only if this object does."""
+        return self.prefix + MANIFEST
+
+    @property
+    def current(self) -> str:
+        """Key of the pointer to the current version of this model and type."""
+        return f"{MODELS_PREFIX}/{self.model}/{self.model_type}/current.json"
+
+    @classmethod
+    def from_manifest_key(cls, key: str) -> Self | None:
+        """Read back a manifest's key; None for any other key."""
+        parts = key.split("/")
+        if len(parts) != 5 or parts[0] != MODELS_PREFIX or parts[4] != MANIFEST:
+            return None
+        if parts[2] not in set(ModelType):
+            return None
+        return cls(parts[1], ModelType(parts[2]), parts[3])
+
+
+class ManifestFile(Model):
+    """One file of a version, to be checked when it is loaded."""
+
+    name: str
+    size_bytes: int = Field(ge=0)
+    sha256: str
+
+
+class DataSource(Model):
+    """One object that the training table was read from."""
+
+    uri: str
+    etag: str
+    sha256: str
+    size_bytes: int = Field(ge=0)
+
+
+class Manifest(Model):
+    """Written last. Everything needed to trust a version and to train it again."""
+
+    manifest_version: int = 1
+    model: str
+    model_type: ModelType
+    version: str
+    created_at: datetime
+    task: str = Field(description="binary, multiclass or regression.")
+    data: list[DataSource]
+    rows: int = Field(ge=0, description="Rows of the table that could be learned from.")
+    training_rows: int = Field(ge=0)
+    holdout_rows: int = Field(ge=0)
+    target: str
+    exclude: list[str]
+    holdout_fraction: float
+    cross_validation_folds: int | None = None
+    hyperparameters: dict[str, Any]
+    seed: int
+    metrics: list[Metric]
+    warnings: list[str] = Field(default_factory=list)
+    files: list[ManifestFile]
+    duration_seconds: float = Field(ge=0)
+    image: str
+    libraries: dict[str, str] = Field(description="Version of Python and of each library, by name.")
+    requester: str | None = None
+    parent_version: str | None = Field(
+        default=None, description="The current version when this one was trained, if there was one."
+    )
+    training_job: str = Field(description="namespace/name of the TrainingJob.")
+    training_job_uid: str
+    pod_uid: str | None = None
+
+
+class CurrentPointer(Model):
+    """`current.json`: which version of a model consumers should load."""
+
+    version: str
+    uri: str
+    manifest_sha256: str
+    updated_at: datetime

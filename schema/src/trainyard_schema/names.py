@@ -1,0 +1,71 @@
+"""Names, labels, ports and paths that two or more parts of Trainyard must agree on."""
+
+import hashlib
+import re
+import secrets
+from datetime import UTC, datetime
+
+GROUP = "trainyard.dev"
+VERSION = "v1alpha1"
+KIND = "TrainingJob"
+PLURAL = "trainingjobs"
+SINGULAR = "trainingjob"
+SHORT_NAME = "tj"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+MANAGED_BY = "trainyard"
+UID_LABEL = f"{GROUP}/trainingjob-uid"
+NAME_LABEL = f"{GROUP}/trainingjob"
+MODEL_LABEL = f"{GROUP}/model"
+MODEL_TYPE_LABEL = f"{GROUP}/model-type"
+REQUESTER_ANNOTATION = f"{GROUP}/requester"
+
+COMPLETION_INDEX_ANNOTATION = "batch.kubernetes.io/job-completion-index"
+"""Set by the Job controller on each pod of an Indexed Job: which of the run's model types it trains."""
+
+TRAINER_CONTAINER = "trainer"
+RUN_CONFIG_ENV = "TRAINYARD_RUN"
+"""The environment variable that holds the `RunConfig` as JSON."""
+COMPLETION_INDEX_ENV = "JOB_COMPLETION_INDEX"
+"""Set by Kubernetes in each pod of an Indexed Job."""
+POD_UID_ENV = "POD_UID"
+TRAINER_PORT = 8080
+PROGRESS_PATH = "/progress"
+METRICS_PATH = "/metrics"
+TERMINATION_LOG = "/dev/termination-log"
+
+_HASH_LENGTH = 8
+# The pods of an Indexed Job are called <job>-<index>, which must fit a 63-character DNS label as well.
+_JOB_NAME_LENGTH = 61
+_LABEL_LENGTH = 63
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]
+
+
+def slug(name: str, max_length: int) -> str:
+    """Turn `name` into a DNS label of at most `max_length` characters; `job` where nothing is left."""
+    cleaned = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return cleaned[:max_length].strip("-") or "job"
+
+
+def job_name(name: str, uid: str) -> str:
+    """The one name that the Job of a TrainingJob can have: `<slug of the name>-<8 hex of sha256(uid)>`."""
+    return f"{slug(name, _JOB_NAME_LENGTH - _HASH_LENGTH - 1)}-{_digest(uid)}"
+
+
+def label_value(text: str) -> str:
+    """A valid label value: `text` itself where it is one, else its slug and hash."""
+    if len(text) <= _LABEL_LENGTH and re.fullmatch(
+        r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?", text
+    ):
+        return text
+    return f"{slug(text, _LABEL_LENGTH - _HASH_LENGTH - 1)}-{_digest(text)}"
+
+
+def new_version(now: datetime | None = None) -> str:
+    """A version: `<UTC yyyymmddThhmmssZ>-<8 hex>`. Sorts by time; unique without coordination."""
+    moment = (now or datetime.now(UTC)).astimezone(UTC)
+    return f"{moment:%Y%m%dT%H%M%SZ}-{secrets.token_hex(_HASH_LENGTH // 2)}"

@@ -1,0 +1,109 @@
+"""What the operator hands to a trainer pod, and what the pod hands back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from trainyard_schema.base import Model
+from trainyard_schema.hyperparameters import validate_hyperparameters
+from trainyard_schema.spec import CrossValidation, DataSpec, ModelType, TrainingJobSpec
+from trainyard_schema.status import Metric, ModelVersion, Progress, Reason, Stage
+
+EXIT_CODES: Mapping[Reason, int] = {
+    Reason.INVALID_SPEC: 64,
+    Reason.INVALID_HYPERPARAMETER: 65,
+    Reason.DATA_NOT_FOUND: 66,
+    Reason.INVALID_DATA: 67,
+    Reason.STORAGE_UNAVAILABLE: 74,
+    Reason.UPLOAD_FAILED: 75,
+    Reason.TRAINER_CRASHED: 70,
+    Reason.INTERRUPTED: 143,
+}
+"""How the trainer ends. In the spirit of sysexits(3), away from the codes that shells and runtimes use."""
+
+NOT_RETRIED = (
+    Reason.INVALID_SPEC,
+    Reason.INVALID_HYPERPARAMETER,
+    Reason.DATA_NOT_FOUND,
+    Reason.INVALID_DATA,
+)
+"""Failures that another attempt cannot mend."""
+
+OOM_EXIT_CODE = 137
+"""SIGKILL: what the kernel's OOM killer leaves."""
+
+
+class StorageConfig(Model):
+    """Where model versions go. Credentials are not part of it: they are in the pod's environment."""
+
+    bucket: str
+    endpoint_url: str | None = Field(default=None, description="None: AWS itself.")
+    region: str = "us-east-1"
+
+
+class RunConfig(Model):
+    """One JSON document that says everything about a run; handed over in an environment variable."""
+
+    training_job: str = Field(description="namespace/name")
+    training_job_uid: str
+    model: str
+    model_types: list[ModelType] = Field(min_length=1, description="By completion index.")
+    data: DataSpec
+    overwrite: bool
+    cross_validation: CrossValidation | None = None
+    hyperparameters: dict[ModelType, dict[str, Any]] = Field(description="Complete, by model type.")
+    seed: int
+    storage: StorageConfig
+    image: str
+    requester: str | None = None
+
+
+class RunProgress(Model):
+    """What the pod serves on `/progress`."""
+
+    model_type: ModelType
+    stage: Stage
+    progress: Progress
+
+
+class RunResult(Model):
+    """What the pod leaves as its termination message (at most 4096 bytes): a version or a reason."""
+
+    model_type: ModelType | None = None
+    version: ModelVersion | None = None
+    metrics: list[Metric] = Field(default_factory=list, max_length=10)
+    reason: Reason | None = None
+    message: str = Field(default="", max_length=2000)
+
+
+def run_config(
+    spec: TrainingJobSpec,
+    *,
+    namespace: str,
+    name: str,
+    uid: str,
+    storage: StorageConfig,
+    image: str,
+    requester: str | None = None,
+) -> RunConfig:
+    """The run that a TrainingJob asks for. Raises `HyperparameterError` where it asks for an impossible one."""
+    hyperparameters = validate_hyperparameters(
+        spec.model_types, spec.hyperparameters, prefix="spec.hyperparameters"
+    )
+    return RunConfig(
+        training_job=f"{namespace}/{name}",
+        training_job_uid=uid,
+        model=spec.model or name,
+        model_types=list(spec.model_types),
+        data=spec.data,
+        overwrite=spec.overwrite,
+        cross_validation=spec.cross_validation,
+        hyperparameters={
+            key: value.model_dump(mode="json") for key, value in hyperparameters.items()
+        },
+        seed=spec.seed,
+        storage=storage,
+        image=image,
+        requester=requester,
+    )

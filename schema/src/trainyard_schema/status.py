@@ -1,0 +1,175 @@
+"""`TrainingJob.status`: what the operator found out. One enum each for phase, stage and reason, all closed."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from trainyard_schema.base import Model
+from trainyard_schema.spec import ModelType
+
+
+class Phase(StrEnum):
+    """Where a TrainingJob stands as a whole."""
+
+    PENDING = "Pending"
+    """Accepted or not yet seen; its Job is not there yet, or cannot be created for now."""
+    QUEUED = "Queued"
+    """Waits for its turn."""
+    STARTING = "Starting"
+    """The Job exists; no trainer runs yet."""
+    RUNNING = "Running"
+    CANCELLING = "Cancelling"
+    """spec.cancel is true; a pod is still there."""
+    SUSPENDED = "Suspended"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+
+
+TERMINAL_PHASES = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED})
+
+
+class Stage(StrEnum):
+    """What a running trainer is doing."""
+
+    DOWNLOADING = "Downloading"
+    VALIDATING = "Validating"
+    TRAINING = "Training"
+    EVALUATING = "Evaluating"
+    UPLOADING = "Uploading"
+
+
+class Reason(StrEnum):
+    """Why a TrainingJob does not run, or failed."""
+
+    INVALID_SPEC = "InvalidSpec"
+    """The stored spec is not one that this version understands."""
+    INVALID_HYPERPARAMETER = "InvalidHyperparameter"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    JOB_CREATION_FAILED = "JobCreationFailed"
+    """The API server refused the Job for another reason than quota."""
+    UNSCHEDULABLE = "Unschedulable"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    CONTAINER_CONFIG_ERROR = "ContainerConfigError"
+    """The container cannot be created, for example because a Secret is missing."""
+    DATA_NOT_FOUND = "DataNotFound"
+    INVALID_DATA = "InvalidData"
+    STORAGE_UNAVAILABLE = "StorageUnavailable"
+    """The object store did not answer, or refused the credentials, while the data were read."""
+    UPLOAD_FAILED = "UploadFailed"
+    OOM_KILLED = "OOMKilled"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    TRAINER_CRASHED = "TrainerCrashed"
+    INTERRUPTED = "Interrupted"
+    """The trainer was asked to stop (SIGTERM) by something else than cancel."""
+    PREEMPTED = "Preempted"
+    """Kubernetes took the pod away: eviction, drain, preemption. Retried, not counted."""
+    JOB_DELETED = "JobDeleted"
+    """The Job was deleted by someone else before it finished. It is not run again."""
+
+
+class ConditionType(StrEnum):
+    """The conditions that a TrainingJob can have."""
+
+    ACCEPTED = "Accepted"
+    POD_READY = "PodReady"
+    MODEL_UPLOADED = "ModelUploaded"
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+    SUSPENDED = "Suspended"
+
+
+class Condition(Model):
+    """A condition in the shape of KEP-1623 (metav1.Condition)."""
+
+    type: ConditionType
+    status: Literal["True", "False", "Unknown"]
+    reason: Annotated[
+        str,
+        StringConstraints(
+            min_length=1, max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_]*[A-Za-z0-9])?$"
+        ),
+    ]
+    message: Annotated[str, StringConstraints(max_length=32768)] = ""
+    last_transition_time: datetime
+    observed_generation: int = Field(ge=0)
+
+
+class ProgressUnit(StrEnum):
+    """What `done` and `total` count."""
+
+    ROUNDS = "rounds"
+    TREES = "trees"
+    EPOCHS = "epochs"
+
+
+class Progress(Model):
+    """How far a run is. For several model types: the mean percent, and the units of the one that is behind."""
+
+    percent: int = Field(ge=0, le=100)
+    unit: ProgressUnit | None = None
+    done: int | None = Field(default=None, ge=0)
+    total: int | None = Field(default=None, ge=0)
+    eta_seconds: int | None = Field(default=None, ge=0, description="Absent while unknown.")
+    updated_at: datetime
+
+
+class Metric(Model):
+    """One number about a model, on one part of the data."""
+
+    model_type: ModelType
+    name: str = Field(max_length=64, description="For example roc_auc, log_loss, rmse.")
+    value: str = Field(
+        max_length=32, description="A decimal number as text, as Kubernetes asks of APIs."
+    )
+    split: Literal["holdout", "cross-validation"]
+
+
+class ModelVersion(Model):
+    """A model version that is visible in the object store."""
+
+    model_type: ModelType
+    version: str = Field(max_length=64)
+    uri: str = Field(max_length=2048, description="s3:// prefix of the version's files; ends in /.")
+    sha256: str = Field(max_length=64, description="Of the model file.")
+    size_bytes: int = Field(ge=0, description="Of the model file.")
+    current: bool = Field(description="Whether this run made it the current version of its model.")
+    duration_seconds: float = Field(ge=0, description="From the trainer's start to the manifest.")
+
+
+class LastFailure(Model):
+    """The last attempt that failed, kept also when a later one succeeds."""
+
+    attempt: int = Field(ge=1)
+    model_type: ModelType | None = None
+    reason: Reason
+    exit_code: int | None = None
+    message: str = Field(default="", max_length=4096)
+    time: datetime
+
+
+class TrainingJobStatus(Model):
+    """The whole status. Every field is absent until it is known."""
+
+    observed_generation: int | None = None
+    model: str | None = Field(default=None, description="Name under which versions are filed.")
+    phase: Phase | None = None
+    stage: Stage | None = None
+    reason: Reason | None = None
+    message: str | None = Field(default=None, max_length=4096, description="One line to act on.")
+    job_name: str | None = None
+    start_time: datetime | None = None
+    completion_time: datetime | None = None
+    attempts: int | None = Field(default=None, ge=0, description="Pods started so far.")
+    last_failure: LastFailure | None = None
+    conditions: list[Condition] = Field(default_factory=list, max_length=16)
+    progress: Progress | None = None
+    primary_metric: str | None = Field(
+        default=None,
+        max_length=64,
+        description="The best model's first metric as name=value, for tables.",
+    )
+    metrics: list[Metric] = Field(default_factory=list, max_length=32)
+    models: list[ModelVersion] = Field(default_factory=list, max_length=8)
