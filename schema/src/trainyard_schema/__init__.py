@@ -1,7 +1,8 @@
 """The contract of Trainyard.
 
-Everything that crosses a boundary is defined here once: the TrainingJob (spec, status, CRD), the document that the
-operator hands to the trainer, the document that the trainer hands back, the files of a model version, and all names.
+Everything that crosses a boundary is defined here once: the TrainingJob (spec, status, CRD), the
+document that the operator hands to the trainer, the one that the trainer hands back, the files of a
+model version, and all names.
 """
 
 from trainyard_schema.artifacts import CurrentPointer, Manifest, ManifestFile, VersionKey

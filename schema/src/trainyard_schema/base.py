@@ -1,4 +1,4 @@
-"""The base of every document: camelCase on the wire, snake_case in Python, unknown fields refused."""
+"""The base of every document: camelCase on the wire, snake_case in Python, nothing unknown."""
 
 from typing import Any, Self
 
@@ -19,7 +19,7 @@ class Model(BaseModel):
     )
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON-ready document with the names used on the wire; fields that are None are left out."""
+        """The JSON-ready document with the names used on the wire; None is left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def to_json(self) -> str:

@@ -32,49 +32,65 @@ _KEPT = ("type", "enum", "format", "pattern", "minLength", "maxLength", "minItem
 
 
 def structural(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn pydantic's JSON Schema (2020-12) into a structural schema of OpenAPI v3 as Kubernetes takes it.
+    """Turn pydantic's JSON Schema (2020-12) into the structural OpenAPI v3 that Kubernetes takes.
 
-    References are resolved, `X | None` becomes an optional X, and exclusive bounds become OpenAPI's booleans.
+    References are resolved, `X | None` becomes an optional X, and exclusive bounds become
+    OpenAPI's booleans.
     """
-    if "$ref" in schema:
-        target = definitions[schema["$ref"].rpartition("/")[2]]
-        overlay = {key: value for key, value in schema.items() if key != "$ref"}
-        return structural({**target, **overlay}, definitions)
+    schema = _resolve(schema, definitions)
     if schema.get("x-kubernetes-int-or-string"):
-        kept = {key: schema[key] for key in ("description", "default") if key in schema}
-        return {**kept, **_INT_OR_STRING}
-    options = [option for option in schema.get("anyOf", []) if option.get("type") != "null"]
-    if options:
-        if len(options) > 1:
-            raise TypeError(f"a structural schema has no place for a union: {schema}")
-        outer = {key: value for key, value in schema.items() if key != "anyOf"}
-        return structural({**options[0], **outer}, definitions)
-
+        return {
+            **{key: schema[key] for key in ("description", "default") if key in schema},
+            **_INT_OR_STRING,
+        }
     out: dict[str, Any] = {}
     if description := schema.get("description"):
         out["description"] = " ".join(description.split())
     out.update({key: schema[key] for key in _KEPT if schema.get(key) is not None})
+    out.update(_bounds(schema))
     if "const" in schema:
         out["enum"] = [schema["const"]]
-    for bound in ("Minimum", "Maximum"):
-        if (limit := schema.get(f"exclusive{bound}")) is not None:
-            out[bound.lower()] = limit
-            out[f"exclusive{bound}"] = True
     if "items" in schema:
         out["items"] = structural(schema["items"], definitions)
+    if schema.get("type") == "object":
+        out.update(_object(schema, definitions))
+    return out
+
+
+def _resolve(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Follow `$ref` and `anyOf: [X, null]` to X; what stands beside them wins over what X says."""
+    if "$ref" in schema:
+        inner = definitions[schema["$ref"].rpartition("/")[2]]
+    elif "anyOf" in schema:
+        options = [option for option in schema["anyOf"] if option.get("type") != "null"]
+        if len(options) != 1:
+            raise TypeError(f"a structural schema has no place for a union: {schema}")
+        inner = options[0]
+    else:
+        return schema
+    outer = {key: value for key, value in schema.items() if key not in ("$ref", "anyOf")}
+    return _resolve({**inner, **outer}, definitions)
+
+
+def _bounds(schema: Mapping[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for bound in ("Minimum", "Maximum"):
+        if (limit := schema.get(f"exclusive{bound}")) is not None:
+            out |= {bound.lower(): limit, f"exclusive{bound}": True}
+    return out
+
+
+def _object(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
     if "properties" in schema:
-        out["properties"] = {
+        properties = {
             name: structural(value, definitions) for name, value in schema["properties"].items()
         }
-        if required := schema.get("required"):
-            out["required"] = required
-    elif schema.get("type") == "object":
-        values = schema.get("additionalProperties")
-        if isinstance(values, Mapping) and values:
-            out["additionalProperties"] = structural(values, definitions)
-        else:
-            out["x-kubernetes-preserve-unknown-fields"] = True
-    return out
+        required = {"required": schema["required"]} if schema.get("required") else {}
+        return {"properties": properties, **required}
+    values = schema.get("additionalProperties")
+    if isinstance(values, Mapping) and values:
+        return {"additionalProperties": structural(values, definitions)}
+    return {"x-kubernetes-preserve-unknown-fields": True}
 
 
 def _rule(rule: str, message: str, **more: str) -> dict[str, str]:
@@ -83,14 +99,18 @@ def _rule(rule: str, message: str, **more: str) -> dict[str, str]:
 
 def _immutable(field: str) -> dict[str, str]:
     return _rule(
-        f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})",
+        f"has(self.{field}) == has(oldSelf.{field})"
+        f" && (!has(self.{field}) || self.{field} == oldSelf.{field})",
         f"{field} is immutable: create a new TrainingJob instead",
     )
 
 
 def _fits(resource: str) -> dict[str, str]:
+    request, limit = (
+        f"quantity(string(self.{part}.{resource}))" for part in ("requests", "limits")
+    )
     return _rule(
-        f"quantity(string(self.requests.{resource})).compareTo(quantity(string(self.limits.{resource}))) <= 0",
+        f"{request}.compareTo({limit}) <= 0",
         f"requests.{resource} must not be more than limits.{resource}",
     )
 

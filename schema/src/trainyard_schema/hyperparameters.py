@@ -1,4 +1,4 @@
-"""Hyperparameters by name and range, named as in the libraries, with the defaults that Trainyard uses."""
+"""Hyperparameters by name and range, named as in the libraries, with Trainyard's defaults."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -93,7 +93,8 @@ def validate_hyperparameters(
 ) -> dict[ModelType, Hyperparameters]:
     """The full hyperparameters of each model type, defaults filled in.
 
-    With one model type, `given` holds its hyperparameters; with several, one object for each type by its name.
+    With one model type, `given` holds its hyperparameters; with several, one object for each type
+    by its name.
     Raises `HyperparameterError` for an unknown name, a wrong type or a value out of range.
     """
     if len(model_types) == 1:

@@ -22,7 +22,7 @@ MODEL_TYPE_LABEL = f"{GROUP}/model-type"
 REQUESTER_ANNOTATION = f"{GROUP}/requester"
 
 COMPLETION_INDEX_ANNOTATION = "batch.kubernetes.io/job-completion-index"
-"""Set by the Job controller on each pod of an Indexed Job: which of the run's model types it trains."""
+"""Set by the Job controller on each pod of an Indexed Job: which model type it trains."""
 
 TRAINER_CONTAINER = "trainer"
 RUN_CONFIG_ENV = "TRAINYARD_RUN"
@@ -36,7 +36,7 @@ METRICS_PATH = "/metrics"
 TERMINATION_LOG = "/dev/termination-log"
 
 _HASH_LENGTH = 8
-# The pods of an Indexed Job are called <job>-<index>, which must fit a 63-character DNS label as well.
+# The host name of an Indexed Job's pod is <job>-<index>, which must fit 63 characters as well.
 _JOB_NAME_LENGTH = 61
 _LABEL_LENGTH = 63
 
@@ -46,13 +46,13 @@ def _digest(text: str) -> str:
 
 
 def slug(name: str, max_length: int) -> str:
-    """Turn `name` into a DNS label of at most `max_length` characters; `job` where nothing is left."""
+    """Turn `name` into a DNS label of at most `max_length` characters; `job` if nothing is left."""
     cleaned = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     return cleaned[:max_length].strip("-") or "job"
 
 
 def job_name(name: str, uid: str) -> str:
-    """The one name that the Job of a TrainingJob can have: `<slug of the name>-<8 hex of sha256(uid)>`."""
+    """The one name that a TrainingJob's Job can have: `<slug of name>-<8 hex of sha256(uid)>`."""
     return f"{slug(name, _JOB_NAME_LENGTH - _HASH_LENGTH - 1)}-{_digest(uid)}"
 
 

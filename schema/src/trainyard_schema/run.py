@@ -20,7 +20,7 @@ EXIT_CODES: Mapping[Reason, int] = {
     Reason.TRAINER_CRASHED: 70,
     Reason.INTERRUPTED: 143,
 }
-"""How the trainer ends. In the spirit of sysexits(3), away from the codes that shells and runtimes use."""
+"""How the trainer ends: in the spirit of sysexits(3), away from the codes of shells."""
 
 NOT_RETRIED = (
     Reason.INVALID_SPEC,
@@ -35,7 +35,7 @@ OOM_EXIT_CODE = 137
 
 
 class StorageConfig(Model):
-    """Where model versions go. Credentials are not part of it: they are in the pod's environment."""
+    """Where model versions go. No credentials: the pod has them in its environment."""
 
     bucket: str
     endpoint_url: str | None = Field(default=None, description="None: AWS itself.")
@@ -43,7 +43,7 @@ class StorageConfig(Model):
 
 
 class RunConfig(Model):
-    """One JSON document that says everything about a run; handed over in an environment variable."""
+    """Everything about a run, as one JSON document in an environment variable."""
 
     training_job: str = Field(description="namespace/name")
     training_job_uid: str
@@ -68,7 +68,7 @@ class RunProgress(Model):
 
 
 class RunResult(Model):
-    """What the pod leaves as its termination message (at most 4096 bytes): a version or a reason."""
+    """The pod's termination message, at most 4096 bytes: a version, or why there is none."""
 
     model_type: ModelType | None = None
     version: ModelVersion | None = None
@@ -87,7 +87,7 @@ def run_config(
     image: str,
     requester: str | None = None,
 ) -> RunConfig:
-    """The run that a TrainingJob asks for. Raises `HyperparameterError` where it asks for an impossible one."""
+    """The run that a TrainingJob asks for. Raises `HyperparameterError` if it cannot be."""
     hyperparameters = validate_hyperparameters(
         spec.model_types, spec.hyperparameters, prefix="spec.hyperparameters"
     )

@@ -21,7 +21,7 @@ class ModelType(StrEnum):
 ModelTypeOrAll = Literal["xgboost", "random-forest", "neural-net", "all"]
 
 QUANTITY_PATTERN = r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$"
-_QUANTITY_SUFFIX = {
+_QUANTITY_SUFFIX: dict[str, int | Decimal] = {
     "": 1, "m": Decimal("0.001"),
     "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
     "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
@@ -59,7 +59,8 @@ class DataSpec(Model):
             pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\s]+$", max_length=1024
         ),
     ] = Field(
-        description="CSV or Parquet: s3://bucket/key, or a prefix that ends in / and holds files of one kind."
+        description="CSV or Parquet: s3://bucket/key, or a prefix that ends in / and holds files "
+        "of one kind."
     )
     target: Annotated[str, StringConstraints(min_length=1, max_length=256)] = Field(
         description="Name of the column to predict."
@@ -71,7 +72,7 @@ class DataSpec(Model):
         default=0.2,
         ge=0.05,
         le=0.5,
-        description="Share of the rows, stratified by class, kept from training to measure the model on.",
+        description="Share of the rows, stratified by class, kept back to measure the model on.",
     )
 
     @model_validator(mode="after")
@@ -127,7 +128,7 @@ class Toleration(Model):
 
 
 class TrainingJobSpec(Model):
-    """One training run. Everything except suspend, cancel and ttlSecondsAfterFinished is immutable."""
+    """One training run. Only suspend, cancel and ttlSecondsAfterFinished can be changed."""
 
     model: (
         Annotated[
@@ -139,7 +140,7 @@ class TrainingJobSpec(Model):
         default=None, description="Name under which versions are filed; default metadata.name."
     )
     model_type: ModelTypeOrAll = Field(
-        description="The kind of model; all trains the three of them on one identical split."
+        description="The kind of model; all trains the three on one identical split."
     )
     data: DataSpec
     mode: Literal["full"] = Field(

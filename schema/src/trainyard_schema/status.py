@@ -1,4 +1,4 @@
-"""`TrainingJob.status`: what the operator found out. One enum each for phase, stage and reason, all closed."""
+"""`TrainingJob.status`: what the operator found out. Phase, stage and reason are closed enums."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -106,7 +106,7 @@ class ProgressUnit(StrEnum):
 
 
 class Progress(Model):
-    """How far a run is. For several model types: the mean percent, and the units of the one that is behind."""
+    """How far a run is. For several model types: the mean percent, and the units of the slowest."""
 
     percent: int = Field(ge=0, le=100)
     unit: ProgressUnit | None = None
