@@ -1,0 +1,77 @@
+# Every target installs what it needs first. State of this clone: .trainyard/ and .venv/.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+UV_VERSION := 0.13.9
+UV := .trainyard/uv/bin/uv
+DEV := .venv/bin/trainyard-dev
+
+export UV_PYTHON_DOWNLOADS := never
+export CLUSTER DATA TARGET JOB SUBJECT IMAGE_REGISTRY
+
+.PHONY: help demo test up down status images lint format bench logs kubeconfig env token crd install
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: install ## Cluster, images, chart, data, three trained models. DATA=file.csv TARGET=column: your own
+	@$(DEV) demo $(if $(DATA),--data "$(DATA)") $(if $(TARGET),--target "$(TARGET)")
+
+test: install ## Run every test; brings a cluster up where a test needs one
+	@.venv/bin/pytest $(ARGS)
+
+up: install ## Bring up the cluster with Trainyard in it. CLUSTER=embedded|kind|minikube|current
+	@$(DEV) up
+
+down: install ## Take the cluster away, and everything that it left on the machine
+	@$(DEV) down
+
+status: install ## Show nodes, pods and TrainingJobs
+	@$(DEV) status
+
+images: install ## Build the images and publish them to the cluster
+	@$(DEV) images
+
+lint: install ## Check style, types, layers and that generated files are up to date
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-logo
+	@$(DEV) crd --check
+
+format: install ## Format and mend what can be mended
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+bench: install ## Measure; the last line is one JSON object
+	@$(DEV) bench
+
+logs: install ## Follow the operator and the API. JOB=name: one TrainingJob
+	@$(DEV) logs $(if $(JOB),--job "$(JOB)")
+
+kubeconfig: install ## Print the path of the cluster's kubeconfig
+	@$(DEV) kubeconfig
+
+env: install ## Print what makes kubectl and helm use this cluster: eval "$$(make -s env)"
+	@$(DEV) env
+
+token: install ## Print a bearer token for the API. SUBJECT=name
+	@$(DEV) token $(if $(SUBJECT),--subject "$(SUBJECT)")
+
+crd: install ## Write the chart's CRD from the schema
+	@$(DEV) crd
+
+install: .venv/.installed
+
+# The lock says which packages; a stamp newer than it says that they are installed.
+.venv/.installed: uv.lock pyproject.toml */pyproject.toml | $(UV)
+	@echo "Installing the Python packages of uv.lock …"
+	@$(UV) sync --frozen --quiet || { echo "Failed: $(UV) sync --frozen. See that a package registry is reachable."; exit 1; }
+	@touch $@
+
+$(UV):
+	@command -v python3 >/dev/null || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv"; exit 1; }
+	@python3 -m venv .trainyard/uv 2>/dev/null || { \
+	  echo "Installing python3-venv …"; \
+	  apt-get update -qq >/dev/null && apt-get install -qq -y python3-venv >/dev/null && python3 -m venv --clear .trainyard/uv; }
+	@.trainyard/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

@@ -1,0 +1,272 @@
+"""Which Kubernetes `make up` uses, and how images get to it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from trainyard_devtools.images import Image, tag
+from trainyard_devtools.repo import API_LISTEN, API_NODE_PORT, DEPLOY, ROOT, STATE
+from trainyard_devtools.steps import StepError, output, run
+
+NAME = "trainyard"
+REGISTRY_PORT = 5050
+_INSTALL = {
+    "kind": "install kind (kind.sigs.k8s.io) and Docker, or use CLUSTER=embedded",
+    "minikube": "install minikube (minikube.sigs.k8s.io) and Docker, or use CLUSTER=embedded",
+    "kubectl": "install kubectl",
+    "helm": "install helm 3 or newer",
+}
+
+
+def need(program: str) -> str:
+    """The program's path. Raises `StepError` saying how to get it."""
+    path = shutil.which(program)
+    if path is None:
+        raise StepError(f"{program} is not installed. What to do: {_INSTALL[program]}")
+    return path
+
+
+class Cluster(ABC):
+    """A Kubernetes that `make up` brings up and `make down` takes away."""
+
+    name: str
+
+    @property
+    @abstractmethod
+    def kubeconfig(self) -> Path:
+        """The file with which this cluster, and no other, is reached."""
+
+    @property
+    def kubectl(self) -> list[str]:
+        """The command line of kubectl."""
+        return [need("kubectl")]
+
+    @property
+    def helm(self) -> list[str]:
+        """The command line of Helm."""
+        return [need("helm")]
+
+    @abstractmethod
+    def up(self) -> None:
+        """Bring the cluster up; nothing to do where it is up already."""
+
+    @abstractmethod
+    def down(self) -> None:
+        """Take the cluster away with everything in it."""
+
+    @property
+    def registry(self) -> str:
+        """The registry from which the nodes pull, empty for images that are loaded into them."""
+        return ""
+
+    @abstractmethod
+    def publish(self, image: Image) -> None:
+        """Build an image and make it known to the nodes under its repository and tag."""
+
+    def is_up(self) -> bool:
+        """Whether the API server answers."""
+        if not self.kubeconfig.exists():
+            return False
+        command = [*self.kubectl, "--kubeconfig", str(self.kubeconfig), "get", "--raw", "/readyz"]
+        done = subprocess.run([*command, "--request-timeout=5s"], capture_output=True, check=False)
+        return done.returncode == 0
+
+
+class Embedded(Cluster):
+    """The Kubernetes of localcluster/: processes of this machine, no Docker."""
+
+    name = "embedded"
+    state = STATE / "cluster"
+
+    def _command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "localcluster", *words, "--state", str(self.state)]
+
+    def _interactive(self, *words: str) -> None:
+        # localcluster shows its own steps and explains its own failures.
+        if subprocess.run(self._command(*words), check=False).returncode != 0:
+            raise StepError(f"localcluster {words[0]} failed, for the reason above")
+
+    @property
+    def kubeconfig(self) -> Path:  # noqa: D102
+        return self.state / "kubeconfig"
+
+    @property
+    def kubectl(self) -> list[str]:  # noqa: D102
+        return [str(self.state / "bin" / "kubectl")]
+
+    @property
+    def helm(self) -> list[str]:  # noqa: D102
+        return [str(self.state / "bin" / "helm")]
+
+    @property
+    def registry(self) -> str:  # noqa: D102
+        return f"127.0.0.1:{REGISTRY_PORT}"
+
+    def up(self) -> None:  # noqa: D102
+        self._interactive(
+            "up",
+            "--publish",
+            f"{API_LISTEN}:{API_NODE_PORT}",
+            "--registry-port",
+            str(REGISTRY_PORT),
+        )
+
+    def down(self) -> None:  # noqa: D102
+        self._interactive("down")
+
+    def publish(self, image: Image) -> None:  # noqa: D102
+        run(
+            self._command(
+                "build",
+                "-t",
+                f"{image.repository}:{tag(image)}",
+                "-f",
+                str(ROOT / image.dockerfile),
+                str(ROOT / image.context),
+            ),
+            log=f"image-{image.name}",
+            hint="mend what the log says and run the command again: finished layers are kept",
+        )
+
+
+class _Docker(Cluster):
+    """What kind and minikube have in common: images are built by Docker, then loaded."""
+
+    @property
+    def kubeconfig(self) -> Path:
+        return STATE / self.name / "kubeconfig"
+
+    def publish(self, image: Image) -> None:
+        reference = f"{image.repository}:{tag(image)}"
+        run(
+            [
+                *("docker", "build", "-t", reference),
+                *("-f", ROOT / image.dockerfile, ROOT / image.context),
+            ],
+            log=f"image-{image.name}",
+            hint="mend what the log says and run the command again",
+        )
+        run(
+            self._load(reference),
+            log=f"load-{image.name}",
+            hint=f"see whether the cluster is up: make status CLUSTER={self.name}",
+        )
+
+    @abstractmethod
+    def _load(self, reference: str) -> list[str]:
+        """The command that copies an image into the nodes."""
+
+
+class Kind(_Docker):
+    """kind: Kubernetes in Docker."""
+
+    name = "kind"
+
+    def up(self) -> None:  # noqa: D102
+        kind = need("kind")
+        self.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
+        if NAME not in output([kind, "get", "clusters"]).split():
+            run(
+                [
+                    *(kind, "create", "cluster", "--name", NAME, "--wait", "120s"),
+                    *("--config", DEPLOY / "kind-config.yaml", "--kubeconfig", self.kubeconfig),
+                ],
+                log="kind-create",
+                hint="see that Docker runs and that port 8000 is free",
+            )
+        output([kind, "export", "kubeconfig", "--name", NAME, "--kubeconfig", self.kubeconfig])
+
+    def down(self) -> None:  # noqa: D102
+        output([need("kind"), "delete", "cluster", "--name", NAME, "--kubeconfig", self.kubeconfig])
+
+    def _load(self, reference: str) -> list[str]:
+        return [need("kind"), "load", "docker-image", reference, "--name", NAME]
+
+
+class Minikube(_Docker):
+    """minikube with its Docker driver."""
+
+    name = "minikube"
+
+    def up(self) -> None:  # noqa: D102
+        self.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
+        run(
+            [
+                *(need("minikube"), "start", "--profile", NAME, "--driver", "docker"),
+                *("--ports", f"{API_LISTEN}:{API_NODE_PORT}", "--keep-context"),
+            ],
+            log="minikube-start",
+            hint="see that Docker runs and that port 8000 is free",
+            env={"KUBECONFIG": str(self.kubeconfig)},
+        )
+
+    def down(self) -> None:  # noqa: D102
+        output(
+            [need("minikube"), "delete", "--profile", NAME],
+            env={"KUBECONFIG": str(self.kubeconfig)},
+        )
+
+    def _load(self, reference: str) -> list[str]:
+        return [need("minikube"), "--profile", NAME, "image", "load", reference]
+
+
+class Current(Cluster):
+    """The cluster of your current kube context, which `make` otherwise never touches.
+
+    Its nodes pull from the registry that IMAGE_REGISTRY names; images are pushed there with Docker.
+    """
+
+    name = "current"
+
+    @property
+    def kubeconfig(self) -> Path:  # noqa: D102
+        return Path(os.environ.get("KUBECONFIG", str(Path.home() / ".kube" / "config")))
+
+    @property
+    def registry(self) -> str:  # noqa: D102
+        registry = os.environ.get("IMAGE_REGISTRY", "")
+        if not registry:
+            raise StepError("CLUSTER=current needs IMAGE_REGISTRY=your.registry/path to push to")
+        return registry
+
+    def up(self) -> None:  # noqa: D102
+        if not self.is_up():
+            raise StepError(f"the API server of {self.kubeconfig} does not answer")
+
+    def down(self) -> None:
+        """Nothing: the cluster is yours. `helm uninstall trainyard` removes the release."""
+
+    def publish(self, image: Image) -> None:  # noqa: D102
+        reference = f"{self.registry}/{image.repository}:{tag(image)}"
+        for words in (
+            ["build", "-t", reference, "-f", ROOT / image.dockerfile, ROOT / image.context],
+            ["push", reference],
+        ):
+            run(
+                ["docker", *words],
+                log=f"image-{image.name}",
+                hint="mend what the log says and run the command again",
+            )
+
+
+CLUSTERS: dict[str, type[Cluster]] = {
+    cluster.name: cluster for cluster in (Kind, Minikube, Embedded, Current)
+}
+
+
+def docker_answers() -> bool:
+    """Whether a Docker daemon, and not only its client, is there."""
+    if shutil.which("docker") is None:
+        return False
+    return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+
+
+def choose(wanted: str | None) -> Cluster:
+    """The cluster that CLUSTER names; unset: kind where Docker answers, else embedded."""
+    name = wanted or ("kind" if docker_answers() else "embedded")
+    if name not in CLUSTERS:
+        raise StepError(f"CLUSTER={name}: use one of {', '.join(sorted(CLUSTERS))}")
+    return CLUSTERS[name]()

@@ -1,0 +1,185 @@
+"""`make demo`: one command from nothing to three trained models."""
+
+import csv
+import io
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Table
+from trainyard_schema import TERMINAL_PHASES, Phase, TrainingJobStatus, names
+from trainyard_schema.names import slug
+
+from trainyard_devtools import churn
+from trainyard_devtools.kube import Kube
+from trainyard_devtools.repo import API_URL, BUCKET
+from trainyard_devtools.steps import StepError, console, step
+
+_POLL_SECONDS = 0.5
+
+
+def columns_of(path: Path) -> list[str]:
+    """The column names of a CSV or Parquet file. Raises `StepError` for any other file."""
+    if not path.is_file():
+        raise StepError(f"DATA={path}: no such file")
+    if path.suffix == ".parquet":
+        return list(pyarrow.parquet.read_schema(path).names)
+    if path.suffix == ".csv":
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return next(csv.reader(file), [])
+    raise StepError(f"DATA={path}: give a .csv or a .parquet file")
+
+
+class Dataset:
+    """The table that the demo trains on: the user's own, or the generated one."""
+
+    def __init__(self, data: Path | None, target: str | None) -> None:
+        if data is None:
+            if target not in (None, "", churn.TARGET):
+                raise StepError(f"TARGET={target} goes with DATA=path/to/file.csv")
+            self.name, self.target, self.exclude = "churn", churn.TARGET, [churn.ID]
+            self.key = "datasets/churn.csv"
+            self._path = None
+            return
+        columns = columns_of(data)
+        if target not in columns:
+            raise StepError(
+                f"TARGET={target or ''}: {data} has no such column; it has {', '.join(columns)}"
+            )
+        self.name, self.target, self.exclude = slug(data.stem, 40), target, []
+        self.key = f"datasets/{self.name}{data.suffix}"
+        self._path = data
+
+    def read(self) -> bytes:
+        """The file's bytes."""
+        if self._path is not None:
+            return self._path.read_bytes()
+        buffer = io.StringIO()
+        churn.generate().frame.to_csv(buffer, index=False)
+        return buffer.getvalue().encode()
+
+    def training_job(self, now: datetime) -> dict[str, Any]:
+        """A TrainingJob that trains all three model types on this table."""
+        return {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "metadata": {"name": f"{self.name}-{now:%Y%m%d-%H%M%S}"},
+            "spec": {
+                "model": self.name,
+                "modelType": "all",
+                "overwrite": True,
+                "data": {
+                    "uri": f"s3://{BUCKET}/{self.key}",
+                    "target": self.target,
+                    "exclude": self.exclude,
+                },
+            },
+        }
+
+
+def statuses(kube: Kube, name: str) -> Iterator[TrainingJobStatus]:
+    """The status of a TrainingJob each time it is asked for, up to a terminal phase."""
+    while True:
+        status = TrainingJobStatus.from_stored(kube.training_job(name).get("status") or {})
+        yield status
+        if status.phase in TERMINAL_PHASES:
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+def watch(kube: Kube, name: str) -> TrainingJobStatus:
+    """Show the progress of a TrainingJob until it ends."""
+    status = TrainingJobStatus()
+    said = ""
+    columns = (
+        TextColumn("  {task.description:<24}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[detail]}"),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("Pending", total=100, detail="")
+        for status in statuses(kube, name):
+            phase = str(status.phase or Phase.PENDING)
+            headline = f"{phase} {status.stage}" if status.stage else phase
+            percent = status.progress.percent if status.progress else 0
+            bar.update(task, description=headline, completed=percent, detail=_detail(status))
+            line = f"  {headline:<24} {percent:3d} %  {_detail(status)}".rstrip()
+            if not console.is_terminal and line != said:
+                console.print(line)
+            said = line
+    return status
+
+
+def _detail(status: TrainingJobStatus) -> str:
+    progress = status.progress
+    if status.reason:
+        return f"{status.reason}: {status.message}"
+    if progress is None or progress.total is None:
+        return ""
+    left = f", {progress.eta_seconds} s left" if progress.eta_seconds is not None else ""
+    return f"{progress.done} of {progress.total} {progress.unit}{left}"
+
+
+def report(status: TrainingJobStatus) -> Table:
+    """The trained models as a table, best first."""
+    table = Table(title="Trained models", title_justify="left", show_lines=True)
+    for heading in ("Model type", "Holdout metrics", "Version and S3 URI", "Size", "Duration"):
+        table.add_column(heading, overflow="fold", justify="left")
+    for model in status.models:
+        metrics = [
+            f"{metric.name} {metric.value}"
+            for metric in status.metrics
+            if metric.model_type == model.model_type and metric.split == "holdout"
+        ]
+        table.add_row(
+            str(model.model_type),
+            "\n".join(metrics),
+            f"{model.version}\n{model.uri}",
+            f"{model.size_bytes / 1e6:.2f} MB",
+            f"{model.duration_seconds:.1f} s",
+        )
+    return table
+
+
+def what_next(name: str) -> str:
+    """The commands worth trying after the demo."""
+    return f"""
+The cluster stays up. Worth trying next:
+  eval "$(make -s env)"                        kubectl and helm of this cluster, in this shell
+  kubectl get tj                               every run: model, type, phase, progress, metric
+  kubectl describe tj {name}
+  kubectl apply -f examples/xgboost.yaml       train one model type
+  kubectl patch tj xgboost --type merge -p '{{"spec": {{"cancel": true}}}}'
+  curl -H "Authorization: Bearer $(make -s token)" {API_URL}/train/models/available
+  open {API_URL}/docs                  the REST API, with examples
+  make demo DATA=path/to/file.csv TARGET=column
+To stop it:
+  make down
+"""
+
+
+def demo(kube: Kube, data: Path | None, target: str | None) -> None:
+    """Upload a table, train all model types on it and show the result."""
+    dataset = Dataset(data, target)
+    with step(f"Upload s3://{BUCKET}/{dataset.key}"), kube.s3() as s3:
+        s3.put_object(Bucket=BUCKET, Key=dataset.key, Body=dataset.read())
+    job = dataset.training_job(datetime.now(UTC))
+    name = job["metadata"]["name"]
+    with step(f"Train TrainingJob/{name}: modelType all, target {dataset.target}"):
+        kube.apply(job)
+        status = watch(kube, name)
+    if status.models:
+        console.print(report(status))
+    if status.phase != Phase.SUCCEEDED:
+        raise StepError(
+            f"TrainingJob/{name} ended {status.phase}: {status.reason}: {status.message}\n"
+            f"What to do: kubectl describe tj {name}, or make logs JOB={name}"
+        )
+    console.print(what_next(name), markup=False)

@@ -1,0 +1,123 @@
+"""`trainyard-dev`: what the Makefile's targets run."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from trainyard_schema import names
+
+from trainyard_devtools import demo as demo_module
+from trainyard_devtools import deploy, token
+from trainyard_devtools.clusters import Cluster, choose
+from trainyard_devtools.kube import Kube
+from trainyard_devtools.repo import NAMESPACE, RELEASE
+from trainyard_devtools.steps import StepError, console
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def _cluster() -> Cluster:
+    return choose(os.environ.get("CLUSTER") or None)
+
+
+def _running() -> tuple[Cluster, Kube]:
+    cluster = _cluster()
+    if not cluster.is_up():
+        raise StepError("the cluster is not up. What to do: make up, or make demo")
+    return cluster, Kube(cluster.kubeconfig, cluster.kubectl)
+
+
+@app.command()
+def up() -> None:
+    """Bring up the cluster, build the images and install the chart."""
+    deploy.ready(_cluster())
+
+
+@app.command()
+def down() -> None:
+    """Take the cluster away; nothing of it stays on the machine."""
+    cluster = _cluster()
+    cluster.down()
+    deploy.forget_images(cluster)
+
+
+@app.command()
+def images() -> None:
+    """Build the images and publish them to the cluster."""
+    cluster, _ = _running()
+    deploy.publish_images(cluster)
+
+
+@app.command()
+def demo(
+    data: Annotated[Path | None, typer.Option()] = None,
+    target: Annotated[str | None, typer.Option()] = None,
+) -> None:
+    """Everything from nothing to three trained models."""
+    if data is not None:
+        demo_module.Dataset(data, target)  # a wrong path or column is said before the long steps
+    demo_module.demo(deploy.ready(_cluster()), data, target)
+
+
+@app.command()
+def status() -> None:
+    """Show the cluster, the release's pods and the TrainingJobs."""
+    cluster, kube = _running()
+    console.print(f"cluster {cluster.name}, kubeconfig {cluster.kubeconfig}")
+    for words in (("get", "nodes"), ("get", "pods"), ("get", f"{names.PLURAL}.{names.GROUP}")):
+        console.print(kube.kubectl(*words), markup=False)
+
+
+@app.command()
+def logs(
+    job: Annotated[str, typer.Option(help="TrainingJob; empty: operator and API.")] = "",
+) -> None:
+    """Follow the logs of the operator and the API, or of one TrainingJob."""
+    cluster, _ = _running()
+    selector = (
+        f"trainyard.dev/trainingjob={job}" if job else f"app.kubernetes.io/instance={RELEASE}"
+    )
+    subprocess.run(
+        [
+            *(*cluster.kubectl, "--kubeconfig", str(cluster.kubeconfig), "-n", NAMESPACE),
+            *("logs", "-f", "--prefix", "--all-containers", "--tail=200", "-l", selector),
+        ],
+        check=False,
+    )
+
+
+@app.command()
+def kubeconfig() -> None:
+    """Print the path of the cluster's kubeconfig."""
+    typer.echo(_cluster().kubeconfig)
+
+
+@app.command()
+def env() -> None:
+    """Print the shell commands after which kubectl and helm reach this cluster."""
+    cluster = _cluster()
+    bin_folder = Path(cluster.kubectl[0]).parent
+    typer.echo(f'export KUBECONFIG="{cluster.kubeconfig}" PATH="{bin_folder}:$PATH"')
+    typer.echo(f"kubectl config set-context --current --namespace {NAMESPACE} >/dev/null")
+
+
+@app.command(name="token")
+def token_command(subject: Annotated[str, typer.Option()] = "demo") -> None:
+    """Print a bearer token for the API."""
+    _, kube = _running()
+    typer.echo(token.sign(kube.secret(f"{RELEASE}-auth")["jwt-secret"], subject=subject))
+
+
+def main() -> None:
+    """Run a command; a failed step is explained without a traceback."""
+    try:
+        app()
+    except StepError as error:
+        console.print(f"\n[red bold]Failed.[/red bold] {error}", markup=True)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

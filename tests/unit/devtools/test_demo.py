@@ -1,0 +1,59 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from trainyard_schema import TrainingJobSpec
+
+from trainyard_devtools.demo import Dataset
+from trainyard_devtools.steps import StepError
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "My Table.csv"
+    pd.DataFrame({"a": [1, 2], "won": [0, 1]}).to_csv(path, index=False)
+    return path
+
+
+def test_without_data_the_generated_table_is_used() -> None:
+    job = Dataset(None, None).training_job(NOW)
+    assert job["metadata"]["name"] == "churn-20260102-030405"
+    spec = TrainingJobSpec.model_validate(job["spec"])
+    assert spec.data.target == "churned"
+    assert spec.model_type == "all"
+
+
+def test_a_file_of_ones_own(table: Path) -> None:
+    dataset = Dataset(table, "won")
+    assert dataset.key == "datasets/my-table.csv"
+    assert dataset.read() == table.read_bytes()
+    TrainingJobSpec.model_validate(dataset.training_job(NOW)["spec"])
+
+
+def test_parquet_is_taken_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"a": [1, 2], "won": [0, 1]}).to_parquet(path)
+    assert Dataset(path, "won").key == "datasets/t.parquet"
+
+
+@pytest.mark.parametrize("target", ["lost", "", None])
+def test_a_wrong_target_is_answered_with_the_columns(table: Path, target: str | None) -> None:
+    with pytest.raises(StepError, match=r"no such column; it has a, won"):
+        Dataset(table, target)
+
+
+def test_a_wrong_path_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StepError, match="no such file"):
+        Dataset(tmp_path / "x.csv", "y")
+    other = tmp_path / "x.xlsx"
+    other.touch()
+    with pytest.raises(StepError, match=r"give a \.csv or a \.parquet file"):
+        Dataset(other, "y")
+
+
+def test_a_target_without_data_is_refused() -> None:
+    with pytest.raises(StepError, match="goes with DATA="):
+        Dataset(None, "y")
