@@ -1,0 +1,57 @@
+"""What `helm test` runs: the API answers, asks for a token, and sees the object store."""
+
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+
+import jwt
+
+API_URL = os.environ["API_URL"]
+PATIENCE_SECONDS = 60
+
+
+def get(path: str, token: str = "") -> tuple[int, bytes]:
+    """Answer a GET with its HTTP status and body."""
+    request = urllib.request.Request(API_URL + path)
+    if token:
+        request.add_header("Authorization", f"Bearer {token}")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def expect(path: str, status: int, token: str = "") -> bytes:
+    """Ask until the answer has this status, for a minute at most."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            answer, body = get(path, token)
+        except OSError as error:
+            answer, body = 0, str(error).encode()
+        if answer == status:
+            print(f"GET {path}: {status}", flush=True)
+            return body
+        if time.monotonic() > deadline:
+            raise SystemExit(f"GET {path}: {answer} instead of {status}: {body.decode()}")
+        time.sleep(1)
+
+
+now = int(time.time())
+claims = {
+    "sub": "helm-test",
+    "iss": "trainyard",
+    "aud": "trainyard",
+    "iat": now,
+    "exp": now + 300,
+}
+token = jwt.encode(claims, os.environ["JWT_SECRET"], algorithm="HS256")
+
+expect("/healthz", 200)
+expect("/readyz", 200)
+expect("/train/jobs", 401 if os.environ["TRAIN_AUTH"] == "jwt" else 200)
+expect("/train/jobs", 200, token)
+json.loads(expect("/train/models/available", 200, token))
