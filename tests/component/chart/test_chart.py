@@ -1,0 +1,348 @@
+"""The chart as Helm renders it, for every way of installing it that differs."""
+
+import base64
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import kubernetes_validate  # type: ignore[import-untyped]
+import pytest
+import yaml
+from trainyard_devtools.repo import CHART, DEPLOY
+
+pytestmark = pytest.mark.component
+
+KUBERNETES = "1.35"
+EXTERNAL = {
+    "storage.bundled.enabled": "false",
+    "storage.existingSecret": "my-s3",
+    "storage.endpointUrl": "https://s3.example.com:9000",
+}
+VALUES: dict[str, dict[str, str]] = {
+    "defaults": {},
+    "external-s3": {**EXTERNAL, "networkPolicy.storageCidrs[0]": "10.20.0.0/16"},
+    "aws": {**EXTERNAL, "storage.endpointUrl": "", "storage.region": "eu-central-1"},
+    "own-secrets": {"auth.existingSecret": "my-auth", "storage.existingSecret": "my-s3"},
+    "open": {"auth.trainApi": "open", "api.service.type": "LoadBalancer", "api.replicas": "2"},
+    "metrics": {
+        "metrics.serviceMonitor.enabled": "true",
+        "metrics.serviceMonitor.labels.release": "prometheus",
+    },
+    "bare": {"networkPolicy.enabled": "false", "crds.enabled": "false"},
+    "scheduling": {
+        "nodeSelector.pool": "ml",
+        "tolerations[0].key": "ml",
+        "tolerations[0].operator": "Exists",
+        "image.pullSecrets[0]": "pull",
+        "storage.bundled.persistence.storageClassName": "fast",
+    },
+}
+
+Object = dict[str, Any]
+Template = Callable[..., list[Object]]
+
+
+@pytest.fixture(scope="session")
+def template(helm: list[str]) -> Template:
+    """Render the chart with values given as --set; names of values files come first."""
+
+    def render(values: dict[str, str], *files: str) -> list[Object]:
+        command = [*helm, "template", "trainyard", str(CHART), "--namespace", "ns"]
+        command += ["--kube-version", KUBERNETES]
+        for file in files:
+            command += ["--values", file]
+        for key, value in values.items():
+            command += ["--set", f"{key}={value}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise ValueError(done.stderr)
+        return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+    return render
+
+
+@pytest.fixture(scope="session", params=[*VALUES, "demo"])
+def objects(request: pytest.FixtureRequest, template: Template) -> list[Object]:
+    if request.param == "demo":
+        return template({}, str(DEPLOY / "values-demo.yaml"))
+    return template(VALUES[request.param])
+
+
+@pytest.fixture(scope="session")
+def default_objects(template: Template) -> list[Object]:
+    return template({})
+
+
+def find(objects: list[Object], kind: str, name: str) -> Object:
+    [found] = [o for o in objects if (o["kind"], o["metadata"]["name"]) == (kind, name)]
+    return found
+
+
+def pod_specs(objects: list[Object]) -> Iterator[tuple[str, Object]]:
+    """Every pod that the chart starts, tests and hooks included."""
+    for item in objects:
+        if item["kind"] == "Pod":
+            yield item["metadata"]["name"], item["spec"]
+        elif "template" in item.get("spec", {}):
+            yield item["metadata"]["name"], item["spec"]["template"]["spec"]
+
+
+def environment(container: Object) -> dict[str, Any]:
+    return {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in container["env"]}
+
+
+def test_lint_finds_nothing(helm: list[str]) -> None:
+    subprocess.run([*helm, "lint", "--strict", str(CHART)], check=True, capture_output=True)
+
+
+def test_every_object_is_one_that_kubernetes_knows(objects: list[Object]) -> None:
+    for item in objects:
+        if item["kind"] not in {"CustomResourceDefinition", "ServiceMonitor"}:
+            kubernetes_validate.validate(item, KUBERNETES, strict=True)
+
+
+def test_objects_stay_in_the_namespace_and_carry_the_labels(objects: list[Object]) -> None:
+    for item in objects:
+        if item["kind"] == "CustomResourceDefinition":
+            continue
+        metadata = item["metadata"]
+        assert metadata["namespace"] == "ns"
+        assert metadata["labels"]["app.kubernetes.io/instance"] == "trainyard"
+        assert metadata["labels"]["app.kubernetes.io/managed-by"] == "Helm"
+
+
+def test_every_pod_passes_pod_security_restricted(objects: list[Object]) -> None:
+    specs = dict(pod_specs(objects))
+    assert {"trainyard-controller", "trainyard-api", "trainyard-test"} <= set(specs)
+    for name, spec in specs.items():
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec), name
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for volume in spec.get("volumes", []):
+            assert set(volume) - {"name"} <= {"emptyDir", "configMap", "secret", "projected"}
+        for container in spec["containers"] + spec.get("initContainers", []):
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert all("hostPort" not in port for port in container.get("ports", []))
+
+
+def test_every_container_says_what_it_needs_and_long_running_ones_are_probed(
+    objects: list[Object],
+) -> None:
+    for name, spec in pod_specs(objects):
+        for container in spec["containers"] + spec.get("initContainers", []):
+            assert {"cpu", "memory"} <= set(container["resources"]["requests"]), name
+            assert "memory" in container["resources"]["limits"], name
+        if spec.get("restartPolicy") != "Never":
+            for container in spec["containers"]:
+                assert {"livenessProbe", "readinessProbe"} <= set(container), name
+
+
+def test_no_pod_gets_variables_for_services(objects: list[Object]) -> None:
+    # Kubernetes would set TRAINYARD_API_PORT=tcp://10.96.… for the Service trainyard-api.
+    for _, spec in pod_specs(objects):
+        assert spec["enableServiceLinks"] is False
+
+
+def test_only_the_operator_and_the_api_hold_cluster_credentials(objects: list[Object]) -> None:
+    for name, spec in pod_specs(objects):
+        expected = name in {"trainyard-controller", "trainyard-api"}
+        assert spec["automountServiceAccountToken"] is expected, name
+    for item in objects:
+        if item["kind"] == "ServiceAccount":
+            assert item["automountServiceAccountToken"] is False
+
+
+def test_roles_have_no_wildcards_and_no_reach_beyond_the_namespace(objects: list[Object]) -> None:
+    kinds = {item["kind"] for item in objects}
+    assert not {"ClusterRole", "ClusterRoleBinding"} & kinds
+    for item in objects:
+        if item["kind"] == "Role":
+            for rule in item["rules"]:
+                assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
+                assert not {"secrets", "pods/exec"} & set(rule["resources"])
+
+
+def test_secrets_reach_pods_by_reference_only(default_objects: list[Object]) -> None:
+    secrets = [
+        base64.b64decode(value).decode()
+        for item in default_objects
+        if item["kind"] == "Secret"
+        for value in item["data"].values()
+    ]
+    assert len(secrets) == 3
+    assert len(set(secrets)) == 3
+    others = yaml.safe_dump([item for item in default_objects if item["kind"] != "Secret"])
+    for secret in secrets:
+        assert secret not in others
+
+
+def test_generated_secrets_are_long_enough_and_new_each_time(template: Template) -> None:
+    first, second = (
+        base64.b64decode(find(template({}), "Secret", "trainyard-auth")["data"]["jwt-secret"])
+        for _ in range(2)
+    )
+    assert len(first) >= 32
+    assert first != second
+
+
+def test_one_rendering_agrees_with_itself_about_generated_secrets(
+    default_objects: list[Object],
+) -> None:
+    checksums = {
+        name: item["spec"]["template"]["metadata"].get("annotations", {}).get("checksum/s3-secret")
+        for item in default_objects
+        if (name := item["metadata"]["name"]) in {"trainyard-api", "trainyard-s3"}
+        and "template" in item.get("spec", {})
+    }
+    assert len(checksums) == 2
+    assert len(set(checksums.values())) == 1
+    assert None not in checksums.values()
+
+
+def test_own_secrets_are_used_and_none_is_generated(template: Template) -> None:
+    objects = template(VALUES["own-secrets"])
+    assert all(item["kind"] != "Secret" for item in objects)
+    s3 = find(objects, "StatefulSet", "trainyard-s3")["spec"]["template"]["spec"]["containers"][0]
+    assert environment(s3)["ROOT_ACCESS_KEY_ID"]["secretKeyRef"]["name"] == "my-s3"
+    api = find(objects, "Deployment", "trainyard-api")["spec"]["template"]["spec"]["containers"][0]
+    assert environment(api)["TRAINYARD_API_JWT_SECRET"] == {
+        "secretKeyRef": {"name": "my-auth", "key": "jwt-secret"}
+    }
+
+
+def test_the_crd_stays_and_can_be_left_out(template: Template) -> None:
+    def crds(objects: list[Object]) -> list[Object]:
+        return [item for item in objects if item["kind"] == "CustomResourceDefinition"]
+
+    [crd] = crds(template({}))
+    assert crd == yaml.safe_load((CHART / "files" / "crd.yaml").read_text())
+    assert crds(template({"crds.enabled": "false"})) == []
+
+
+def test_storage_reaches_the_operator_and_the_api(template: Template) -> None:
+    for values, url, bundled in (
+        ({}, "http://trainyard-s3:7070", True),
+        (EXTERNAL, "https://s3.example.com:9000", False),
+        (VALUES["aws"], "", False),
+    ):
+        objects = template(values)
+        assert any(item["kind"] == "StatefulSet" for item in objects) is bundled
+        for name, variable in (
+            ("trainyard-controller", "TRAINYARD_S3_ENDPOINT_URL"),
+            ("trainyard-api", "TRAINYARD_API_S3_ENDPOINT_URL"),
+        ):
+            deployment = find(objects, "Deployment", name)
+            [container] = deployment["spec"]["template"]["spec"]["containers"]
+            assert environment(container)[variable] == url
+
+
+def test_the_bucket_exists_before_the_s3_server_starts(template: Template) -> None:
+    objects = template({"storage.bucket": "my-models"})
+    [init] = find(objects, "StatefulSet", "trainyard-s3")["spec"]["template"]["spec"][
+        "initContainers"
+    ]
+    assert init["command"] == ["/usr/local/bin/mkbucket", "/data/my-models"]
+
+
+def test_image_names(template: Template) -> None:
+    def images(values: dict[str, str]) -> set[str]:
+        objects = template(values)
+        found = {
+            container["image"]
+            for _, spec in pod_specs(objects)
+            for container in spec["containers"] + spec.get("initContainers", [])
+        }
+        controller = find(objects, "Deployment", "trainyard-controller")
+        [container] = controller["spec"]["template"]["spec"]["containers"]
+        return found | {environment(container)["TRAINYARD_TRAINER_IMAGE"]}
+
+    names = ("controller", "api", "s3-server", "trainer")
+    assert images({}) == {f"trainyard/{name}:0.1.0" for name in names}
+    assert images({"image.registry": "127.0.0.1:5050/", "image.tag": "abc"}) == {
+        f"127.0.0.1:5050/trainyard/{name}:abc" for name in names
+    }
+    assert "trainyard/trainer:mine" in images({"trainer.image.tag": "mine"})
+
+
+def test_trainers_reach_dns_and_the_object_store_only(template: Template) -> None:
+    dns = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
+
+    def egress(values: dict[str, str]) -> list[Object]:
+        policy = find(template(values), "NetworkPolicy", "trainyard-trainer")["spec"]
+        assert policy["podSelector"] == {
+            "matchLabels": {"app.kubernetes.io/managed-by": "trainyard"}
+        }
+        assert policy["policyTypes"] == ["Ingress", "Egress"]
+        rules: list[Object] = policy["egress"]
+        return rules
+
+    s3_pods = {
+        "podSelector": {
+            "matchLabels": {
+                "app.kubernetes.io/name": "trainyard",
+                "app.kubernetes.io/instance": "trainyard",
+                "app.kubernetes.io/component": "s3",
+            }
+        }
+    }
+    assert egress({}) == [dns, {"ports": [{"port": 7070}], "to": [s3_pods]}]
+    assert egress(VALUES["external-s3"]) == [
+        dns,
+        {"ports": [{"port": 9000}], "to": [{"ipBlock": {"cidr": "10.20.0.0/16"}}]},
+    ]
+    assert egress(VALUES["aws"]) == [dns, {"ports": [{"port": 443}]}]
+    assert egress({**EXTERNAL, "storage.endpointUrl": "http://s3"})[1] == {"ports": [{"port": 80}]}
+
+
+def test_every_pod_is_under_a_policy_of_its_own(default_objects: list[Object]) -> None:
+    selectors = [
+        item["spec"]["podSelector"]["matchLabels"]
+        for item in default_objects
+        if item["kind"] == "NetworkPolicy" and item["metadata"]["name"] != "trainyard-default-deny"
+    ]
+    for item in default_objects:
+        if item["kind"] == "Pod":
+            labels = item["metadata"]["labels"]
+        elif "template" in item.get("spec", {}):
+            labels = item["spec"]["template"]["metadata"]["labels"]
+        else:
+            continue
+        assert any(selector.items() <= labels.items() for selector in selectors), labels
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"storage.endpointUrl": "http://minio:9000"}, "set storage.bundled.enabled=false"),
+        ({"storage.bundled.enabled": "false"}, "set storage.existingSecret"),
+        ({"api.service.nodePort": "30800"}, "needs api.service.type NodePort"),
+        ({"api.defaults.data.uri": "s3://trainyard/x.csv"}, "set both or neither"),
+        ({"imageRegistry": "x"}, "imageRegistry"),
+        ({"storage.bundled.enable": "false"}, "enable"),
+        ({"auth.trainApi": "none"}, "/auth/trainApi"),
+        ({"storage.bucket": "My_Bucket"}, "/storage/bucket"),
+        ({"api.defaults.resources.limits.cpu": "lots"}, "/api/defaults/resources"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_values_that_make_no_sense_are_refused(
+    template: Template, values: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        template(values)
+
+
+def test_notes_name_the_next_commands(helm: list[str]) -> None:
+    done = subprocess.run(
+        [*helm, "install", "trainyard", str(CHART), "--dry-run=client", "--namespace", "ns"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    notes = done.stdout.partition("NOTES:")[2]
+    assert "helm test trainyard -n ns" in notes
+    assert "kubectl -n ns get trainingjobs --watch" in notes
