@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
 from trainyard_schema.crd import custom_resource_definition
+
+from trainyard_devtools.steps import StepError
 
 HEADER = "# Generated from schema/ by `make crd`: do not edit.\n"
 KEEP = {"helm.sh/resource-policy": "keep"}
@@ -19,10 +20,6 @@ class _PlainDumper(yaml.SafeDumper):
         """Never refer back."""
         del data
         return True
-
-
-class OutdatedError(Exception):
-    """The file is not what the schema package generates."""
 
 
 def render() -> str:
@@ -44,6 +41,6 @@ def write(path: Path) -> bool:
 
 
 def check(path: Path) -> None:
-    """Raise `OutdatedError` unless the file is what `write` would write."""
+    """Raise `StepError` unless the file is what `write` would write."""
     if not path.exists() or path.read_text() != render():
-        raise OutdatedError(f"{path} is out of date: run `make crd` and commit the result")
+        raise StepError(f"{path} is out of date: run `make crd` and commit the result")

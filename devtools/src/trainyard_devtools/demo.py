@@ -2,7 +2,6 @@
 
 import csv
 import io
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,15 +10,16 @@ from typing import Any
 import pyarrow.parquet
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
-from trainyard_schema import TERMINAL_PHASES, Phase, TrainingJobStatus, names
+from trainyard_schema import TERMINAL_PHASES, Phase, TrainingJobStatus
 from trainyard_schema.names import slug
 
 from trainyard_devtools import churn
+from trainyard_devtools.jobs import CHURN_KEY, training_job
 from trainyard_devtools.kube import Kube
 from trainyard_devtools.repo import API_URL, BUCKET
 from trainyard_devtools.steps import StepError, console, step
 
-_POLL_SECONDS = 0.5
+_PATIENCE_SECONDS = 24 * 3600.0
 
 
 def columns_of(path: Path) -> list[str]:
@@ -42,7 +42,7 @@ class Dataset:
             if target not in (None, "", churn.TARGET):
                 raise StepError(f"TARGET={target} goes with DATA=path/to/file.csv")
             self.name, self.target, self.exclude = "churn", churn.TARGET, [churn.ID]
-            self.key = "datasets/churn.csv"
+            self.key = CHURN_KEY
             self._path = None
             return
         columns = columns_of(data)
@@ -64,31 +64,26 @@ class Dataset:
 
     def training_job(self, now: datetime) -> dict[str, Any]:
         """A TrainingJob that trains all three model types on this table."""
-        return {
-            "apiVersion": names.API_VERSION,
-            "kind": names.KIND,
-            "metadata": {"name": f"{self.name}-{now:%Y%m%d-%H%M%S}"},
-            "spec": {
-                "model": self.name,
-                "modelType": "all",
-                "overwrite": True,
-                "data": {
-                    "uri": f"s3://{BUCKET}/{self.key}",
-                    "target": self.target,
-                    "exclude": self.exclude,
-                },
+        return training_job(
+            f"{self.name}-{now:%Y%m%d-%H%M%S}",
+            model=self.name,
+            modelType="all",
+            overwrite=True,
+            data={
+                "uri": f"s3://{BUCKET}/{self.key}",
+                "target": self.target,
+                "exclude": self.exclude,
             },
-        }
+        )
 
 
 def statuses(kube: Kube, name: str) -> Iterator[TrainingJobStatus]:
-    """The status of a TrainingJob each time it is asked for, up to a terminal phase."""
-    while True:
-        status = TrainingJobStatus.from_stored(kube.training_job(name).get("status") or {})
+    """The status of a TrainingJob at each change, up to a terminal phase."""
+    for job in kube.follow(name, timeout=_PATIENCE_SECONDS):
+        status = TrainingJobStatus.from_stored(job.get("status") or {})
         yield status
         if status.phase in TERMINAL_PHASES:
             return
-        time.sleep(_POLL_SECONDS)
 
 
 def watch(kube: Kube, name: str) -> TrainingJobStatus:
@@ -165,11 +160,16 @@ To stop it:
 """
 
 
+def upload(kube: Kube, dataset: Dataset) -> None:
+    """Put the table into the bundled object store."""
+    with step(f"Upload s3://{BUCKET}/{dataset.key}"), kube.s3() as s3:
+        s3.put_object(Bucket=BUCKET, Key=dataset.key, Body=dataset.read())
+
+
 def demo(kube: Kube, data: Path | None, target: str | None) -> None:
     """Upload a table, train all model types on it and show the result."""
     dataset = Dataset(data, target)
-    with step(f"Upload s3://{BUCKET}/{dataset.key}"), kube.s3() as s3:
-        s3.put_object(Bucket=BUCKET, Key=dataset.key, Body=dataset.read())
+    upload(kube, dataset)
     job = dataset.training_job(datetime.now(UTC))
     name = job["metadata"]["name"]
     with step(f"Train TrainingJob/{name}: modelType all, target {dataset.target}"):

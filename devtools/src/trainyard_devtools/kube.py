@@ -1,8 +1,11 @@
 """Talk to the cluster of this clone: kubectl, TrainingJobs, a forwarded port, the S3 client."""
 
 import base64
+import json
+import math
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +14,7 @@ from typing import Any
 import boto3
 import yaml
 from botocore.config import Config
-from kubernetes import client
+from kubernetes import client, watch
 from kubernetes import config as kubernetes_config
 from trainyard_schema import names
 
@@ -53,6 +56,25 @@ class Kube:
         )
         return dict(found)
 
+    def follow(self, name: str, timeout: float) -> Iterator[dict[str, Any]]:
+        """A TrainingJob now and after each change, for at most `timeout` seconds.
+
+        Ends early when it is deleted. Raises `StepError` when the time is over.
+        """
+        end = time.monotonic() + timeout
+        while (left := end - time.monotonic()) > 0:
+            stream = watch.Watch().stream(  # type: ignore[no-untyped-call]
+                self._objects.list_namespaced_custom_object,
+                *(names.GROUP, names.VERSION, self.namespace, names.PLURAL),
+                field_selector=f"metadata.name={name}",
+                timeout_seconds=math.ceil(left),
+            )
+            for event in stream:
+                if event["type"] == "DELETED":
+                    return
+                yield event["object"]
+        raise StepError(f"TrainingJob/{name} was watched for {timeout:.0f} s in vain")
+
     def create_training_job(self, body: dict[str, Any]) -> dict[str, Any]:
         """Create a TrainingJob."""
         created: Any = self._objects.create_namespaced_custom_object(
@@ -60,11 +82,24 @@ class Kube:
         )
         return dict(created)
 
+    def create_job(self, body: dict[str, Any]) -> None:
+        """Create a bare Job."""
+        # The client takes a plain document as well as its model, but is typed for the model only.
+        self.batch.create_namespaced_job(self.namespace, body)  # type: ignore[arg-type]
+
+    def patch_training_job(self, name: str, patch: dict[str, Any]) -> None:
+        """Merge `patch` into a TrainingJob."""
+        self.kubectl("patch", names.PLURAL, name, "--type=merge", "-p", json.dumps(patch))
+
     def delete_training_job(self, name: str) -> None:
-        """Delete a TrainingJob."""
-        self._objects.delete_namespaced_custom_object(
-            names.GROUP, names.VERSION, self.namespace, names.PLURAL, name
-        )
+        """Delete a TrainingJob, if it is still there."""
+        self.kubectl("delete", names.PLURAL, name, "--ignore-not-found", "--wait=false")
+
+    def trainer_image(self) -> str:
+        """The image in which the release's operator runs trainings."""
+        command = ("get", f"deployment/{RELEASE}-controller", "-o")
+        variable = '{.spec.template.spec.containers[0].env[?(@.name=="TRAINYARD_TRAINER_IMAGE")]'
+        return self.kubectl(*command, f"jsonpath={variable}.value}}")
 
     def secret(self, name: str) -> dict[str, str]:
         """A Secret's data, decoded."""

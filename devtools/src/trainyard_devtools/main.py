@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 from trainyard_schema import names
 
+from trainyard_devtools import crd, deploy, token
 from trainyard_devtools import demo as demo_module
-from trainyard_devtools import deploy, token
+from trainyard_devtools.bench import bench, report
 from trainyard_devtools.clusters import Cluster, choose
 from trainyard_devtools.kube import Kube
-from trainyard_devtools.repo import NAMESPACE, RELEASE
+from trainyard_devtools.repo import CHART, NAMESPACE, RELEASE
 from trainyard_devtools.steps import StepError, console
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -108,6 +109,25 @@ def token_command(subject: Annotated[str, typer.Option()] = "demo") -> None:
     """Print a bearer token for the API."""
     _, kube = _running()
     typer.echo(token.sign(kube.secret(f"{RELEASE}-auth")["jwt-secret"], subject=subject))
+
+
+@app.command(name="crd")
+def crd_command(check: Annotated[bool, typer.Option("--check")] = False) -> None:
+    """Write the chart's CRD from the schema, or check that it is up to date."""
+    path = CHART / "files" / "crd.yaml"
+    if check:
+        crd.check(path)
+    elif crd.write(path):
+        console.print(f"wrote {path}")
+
+
+@app.command(name="bench")
+def bench_command() -> None:
+    """Measure; the last line is one JSON object."""
+    cluster = _cluster()
+    kube = deploy.ready(cluster)
+    demo_module.upload(kube, demo_module.Dataset(None, None))
+    report(bench(kube))
 
 
 def main() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 from trainyard_devtools import crd
-from trainyard_devtools.steps import StepError
 from trainyard_devtools.images import IMAGES
 from trainyard_devtools.repo import API_NODE_PORT, CHART, DEPLOY, EXAMPLES, ROOT
+from trainyard_devtools.steps import StepError
 from trainyard_schema import names
 from trainyard_schema.run import StorageConfig, run_config
 from trainyard_schema.spec import TrainingJobSpec

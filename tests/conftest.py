@@ -1,0 +1,47 @@
+"""Fixtures and order of the whole suite: quick tests first, one cluster for all that need one."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from trainyard_devtools.clusters import Cluster, choose
+from trainyard_devtools.deploy import forget_images, ready
+from trainyard_devtools.kube import Kube
+
+_ORDER = ("component", "lifecycle", "cluster")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Unit, component, lifecycle, cluster: the cheap failures show first.
+
+    Lifecycle tests bring clusters of their own up and down, so they run before the shared one.
+    """
+
+    def rank(item: pytest.Item) -> int:
+        for place, marker in enumerate(_ORDER, start=1):
+            if item.get_closest_marker(marker):
+                return place
+        return 0
+
+    items.sort(key=rank)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The cluster of this clone with the release in it, as `make up` leaves it.
+
+    A cluster that was up before stays up; one that the tests brought up is taken away again.
+    """
+    chosen = choose(os.environ.get("CLUSTER") or None)
+    was_up = chosen.is_up()
+    ready(chosen)
+    yield chosen
+    if not was_up:
+        chosen.down()
+        forget_images(chosen)
+
+
+@pytest.fixture(scope="session")
+def kube(cluster: Cluster) -> Kube:
+    """Clients of the cluster, in the release's namespace."""
+    return Kube(cluster.kubeconfig, cluster.kubectl)
