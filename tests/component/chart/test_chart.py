@@ -1,6 +1,7 @@
 """The chart as Helm renders it, for every way of installing it that differs."""
 
 import base64
+import string
 import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,7 +9,11 @@ from typing import Any
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
+from pydantic_settings import BaseSettings
+from trainyard_api.settings import Settings as ApiSettings
+from trainyard_controller.settings import Settings as ControllerSettings
 from trainyard_devtools.repo import CHART, DEPLOY
+from trainyard_schema.spec import DataSpec
 
 pytestmark = pytest.mark.component
 
@@ -238,6 +243,49 @@ def test_storage_reaches_the_operator_and_the_api(template: Template) -> None:
             deployment = find(objects, "Deployment", name)
             [container] = deployment["spec"]["template"]["spec"]["containers"]
             assert environment(container)[variable] == url
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("controller", ControllerSettings), ("api", ApiSettings)],
+    ids=["controller", "api"],
+)
+def test_the_program_understands_every_setting_that_it_gets(
+    objects: list[Object],
+    name: str,
+    settings: type[BaseSettings],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deployment = find(objects, "Deployment", f"trainyard-{name}")
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    variables = {
+        variable: value if isinstance(value, str) else string.ascii_letters
+        for variable, value in environment(container).items()
+        if variable.startswith("TRAINYARD_")
+    }
+    prefix = str(settings.model_config["env_prefix"])
+    fields = {variable.removeprefix(prefix).lower() for variable in variables}
+    assert fields <= set(settings.model_fields)
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    assert settings().model_fields_set <= fields
+
+
+def test_what_a_request_leaves_out_reaches_the_api(
+    template: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = template({}, str(DEPLOY / "values-demo.yaml"))
+    [container] = find(objects, "Deployment", "trainyard-api")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    for variable, value in environment(container).items():
+        monkeypatch.setenv(variable, value if isinstance(value, str) else string.ascii_letters)
+    settings = ApiSettings()
+    assert settings.default_data == DataSpec(
+        uri="s3://trainyard/datasets/churn.csv", target="churned", exclude=["customer_id"]
+    )
+    assert settings.resources is not None
+    assert settings.resources.limits.memory == "1Gi"
 
 
 def test_the_bucket_exists_before_the_s3_server_starts(template: Template) -> None:
