@@ -1,5 +1,6 @@
-"""One release of the chart from installation to removal, in a namespace that enforces "restricted"."""
+"""One release of the chart from installation to removal, under Pod Security "restricted"."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,10 +48,13 @@ def own(cluster: Cluster) -> Iterator[Kube]:
 
 def pods(kube: Kube) -> dict[str, str]:
     """UID of each pod of the release, by name."""
-    items = kube.core.list_namespaced_pod(
-        kube.namespace, label_selector="app.kubernetes.io/component in (api,controller,s3)"
-    ).items
-    return {pod.metadata.name: pod.metadata.uid for pod in items}
+    listed = json.loads(
+        kube.kubectl(
+            *("get", "pods", "-o", "json"),
+            *("-l", "app.kubernetes.io/component in (api,controller,s3)"),
+        )
+    )
+    return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in listed["items"]}
 
 
 def write(s3: Any) -> None:
