@@ -1,5 +1,4 @@
 import numpy as np
-
 from trainyard_devtools import churn
 
 

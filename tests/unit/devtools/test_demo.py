@@ -3,10 +3,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from trainyard_schema import TrainingJobSpec
-
 from trainyard_devtools.demo import Dataset
 from trainyard_devtools.steps import StepError
+from trainyard_schema import TrainingJobSpec
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -2,7 +2,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from trainyard_devtools import steps
 
 
