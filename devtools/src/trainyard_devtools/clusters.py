@@ -3,10 +3,13 @@
 import os
 import shutil
 import subprocess
-import sys
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import localcluster
+from localcluster import Publish
 from trainyard_devtools.images import Image, tag
 from trainyard_devtools.repo import API_LISTEN, API_NODE_PORT, DEPLOY, ROOT, STATE
 from trainyard_devtools.steps import StepError, output, run
@@ -66,6 +69,10 @@ class Cluster(ABC):
     def publish(self, image: Image) -> None:
         """Build an image and make it known to the nodes under its repository and tag."""
 
+    def build_stage(self, image: Image, stage: str) -> None:
+        """Build one stage of an image's Dockerfile, for what it checks on the way."""
+        _docker_build(image, f"{image.repository}:{stage}", "--target", stage)
+
     def is_up(self) -> bool:
         """Whether the API server answers."""
         if not self.kubeconfig.exists():
@@ -79,57 +86,72 @@ class Embedded(Cluster):
     """The Kubernetes of localcluster/: processes of this machine, no Docker."""
 
     name = "embedded"
-    state = STATE / "cluster"
 
-    def _command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "localcluster", *words, "--state", str(self.state)]
-
-    def _interactive(self, *words: str) -> None:
-        # localcluster shows its own steps and explains its own failures.
-        if subprocess.run(self._command(*words), check=False).returncode != 0:
-            raise StepError(f"localcluster {words[0]} failed, for the reason above")
+    def __init__(self) -> None:
+        self._cluster = localcluster.Cluster(STATE / "cluster")
 
     @property
     def kubeconfig(self) -> Path:  # noqa: D102
-        return self.state / "kubeconfig"
+        return self._cluster.kubeconfig
 
     @property
     def kubectl(self) -> list[str]:  # noqa: D102
-        return [str(self.state / "bin" / "kubectl")]
+        return [str(self._cluster.layout.bin / "kubectl")]
 
     @property
     def helm(self) -> list[str]:  # noqa: D102
-        return [str(self.state / "bin" / "helm")]
+        return [str(self._cluster.layout.bin / "helm")]
 
     @property
     def registry(self) -> str:  # noqa: D102
         return f"127.0.0.1:{REGISTRY_PORT}"
 
     def up(self) -> None:  # noqa: D102
-        self._interactive(
-            "up",
-            "--publish",
-            f"{API_LISTEN}:{API_NODE_PORT}",
-            "--registry-port",
-            str(REGISTRY_PORT),
-        )
+        publish = Publish.parse(f"{API_LISTEN}:{API_NODE_PORT}")
+        with _explained():
+            self._cluster.up(publish=[publish], registry_port=REGISTRY_PORT)
 
     def down(self) -> None:  # noqa: D102
-        self._interactive("down")
+        with _explained():
+            self._cluster.down()
 
     def publish(self, image: Image) -> None:  # noqa: D102
-        run(
-            self._command(
-                "build",
-                "-t",
+        with _explained():
+            self._cluster.build(
+                ROOT / image.context,
                 f"{image.repository}:{tag(image)}",
-                "-f",
-                str(ROOT / image.dockerfile),
-                str(ROOT / image.context),
-            ),
-            log=f"image-{image.name}",
-            hint="mend what the log says and run the command again: finished layers are kept",
-        )
+                dockerfile=ROOT / image.dockerfile,
+            )
+
+    def build_stage(self, image: Image, stage: str) -> None:  # noqa: D102
+        with _explained():
+            self._cluster.build(
+                ROOT / image.context,
+                f"{image.repository}:{stage}",
+                dockerfile=ROOT / image.dockerfile,
+                target=stage,
+                push=False,
+            )
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """localcluster says itself which command failed, how its log ends and what to do."""
+    try:
+        yield
+    except localcluster.LocalclusterError as error:
+        raise StepError(str(error)) from None
+
+
+def _docker_build(image: Image, reference: str, *options: str) -> None:
+    run(
+        [
+            *("docker", "build", "-t", reference, "-f", ROOT / image.dockerfile),
+            *(*options, ROOT / image.context),
+        ],
+        log=f"image-{image.name}",
+        hint="mend what the log says and run the command again: finished layers are kept",
+    )
 
 
 class _Docker(Cluster):
@@ -141,14 +163,7 @@ class _Docker(Cluster):
 
     def publish(self, image: Image) -> None:
         reference = f"{image.repository}:{tag(image)}"
-        run(
-            [
-                *("docker", "build", "-t", reference),
-                *("-f", ROOT / image.dockerfile, ROOT / image.context),
-            ],
-            log=f"image-{image.name}",
-            hint="mend what the log says and run the command again",
-        )
+        _docker_build(image, reference)
         run(
             self._load(reference),
             log=f"load-{image.name}",
@@ -241,15 +256,12 @@ class Current(Cluster):
 
     def publish(self, image: Image) -> None:  # noqa: D102
         reference = f"{self.registry}/{image.repository}:{tag(image)}"
-        for words in (
-            ["build", "-t", reference, "-f", ROOT / image.dockerfile, ROOT / image.context],
-            ["push", reference],
-        ):
-            run(
-                ["docker", *words],
-                log=f"image-{image.name}",
-                hint="mend what the log says and run the command again",
-            )
+        _docker_build(image, reference)
+        run(
+            ["docker", "push", reference],
+            log=f"push-{image.name}",
+            hint="see that you may push to IMAGE_REGISTRY: docker login",
+        )
 
 
 CLUSTERS: dict[str, type[Cluster]] = {

@@ -1,0 +1,11 @@
+import os
+
+import pytest
+from trainyard_devtools.clusters import choose
+from trainyard_devtools.images import TRAINER
+
+
+@pytest.mark.component
+def test_the_trainers_own_tests_pass_inside_its_image() -> None:
+    """They run as a build stage, since the image is the environment that ships."""
+    choose(os.environ.get("CLUSTER") or None).build_stage(TRAINER, "test")
