@@ -36,7 +36,7 @@ lint: install ## Check style, types, layers and that generated files are up to d
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
-	@.venv/bin/lint-imports --no-logo
+	@PYTHONPATH=trainer-image/src .venv/bin/lint-imports
 	@$(DEV) crd --check
 
 format: install ## Format and mend what can be mended

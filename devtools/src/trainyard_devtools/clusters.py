@@ -146,8 +146,9 @@ def _explained() -> Iterator[None]:
 def _docker_build(image: Image, reference: str, *options: str) -> None:
     run(
         [
-            *("docker", "build", "-t", reference, "-f", ROOT / image.dockerfile),
-            *(*options, ROOT / image.context),
+            *("docker", "build", "-t", reference, "-f", str(ROOT / image.dockerfile)),
+            *options,
+            str(ROOT / image.context),
         ],
         log=f"image-{image.name}",
         hint="mend what the log says and run the command again: finished layers are kept",
