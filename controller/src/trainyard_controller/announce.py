@@ -1,0 +1,75 @@
+"""The few Events that `kubectl describe` shows of a TrainingJob."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from trainyard_schema import TERMINAL_PHASES, Phase, TrainingJobStatus, names
+
+from trainyard_controller.objects import Document, TrainingJob
+
+COMPONENT = "trainyard-controller"
+_MESSAGE_LENGTH = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Announcement:
+    """What one Event says."""
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+def announcement(before: TrainingJobStatus, after: TrainingJobStatus) -> Announcement | None:
+    """What a change of status has to tell: an end, a suspension, or a new trouble on the way."""
+    message = after.message or ""
+    if after.phase is Phase.FAILED:
+        return Announcement(type="Warning", reason="Failed", message=f"{after.reason}: {message}")
+    if after.phase in TERMINAL_PHASES:
+        if after.primary_metric:
+            message += f" ({after.primary_metric})"
+        return Announcement(type="Normal", reason=str(after.phase), message=message)
+    if after.reason is not None and after.reason != before.reason:
+        return Announcement(type="Warning", reason=str(after.reason), message=message)
+    if after.phase is Phase.SUSPENDED and before.phase is not Phase.SUSPENDED:
+        return Announcement(type="Normal", reason="Suspended", message="no pod runs")
+    if before.phase is Phase.SUSPENDED and after.phase not in (Phase.SUSPENDED, Phase.CANCELLING):
+        return Announcement(type="Normal", reason="Resumed", message="pods are started again")
+    return None
+
+
+def build_event(
+    training_job: TrainingJob, announced: Announcement, now: datetime, *, instance: str
+) -> Document:
+    """The core/v1 Event of an announcement. Its name follows from what it says: it shows once."""
+    said = "\0".join(
+        (training_job.uid, str(training_job.generation), announced.reason, announced.message)
+    )
+    digest = hashlib.sha256(said.encode()).hexdigest()[:16]
+    time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {
+            "name": f"{names.slug(training_job.name, 200)}.{digest}",
+            "namespace": training_job.namespace,
+        },
+        "involvedObject": {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "namespace": training_job.namespace,
+            "name": training_job.name,
+            "uid": training_job.uid,
+        },
+        "type": announced.type,
+        "reason": announced.reason,
+        "message": announced.message[:_MESSAGE_LENGTH],
+        "source": {"component": COMPONENT},
+        "reportingComponent": COMPONENT,
+        "reportingInstance": instance,
+        "firstTimestamp": time,
+        "lastTimestamp": time,
+        "count": 1,
+    }

@@ -1,0 +1,146 @@
+"""What the operator knows of the cluster: the latest TrainingJobs, their Jobs and their pods."""
+
+from collections.abc import Iterable, Iterator
+
+from trainyard_controller import pods
+from trainyard_controller.objects import (
+    Document,
+    Key,
+    TrainingJob,
+    owner_uid,
+    slim_job,
+    slim_pod,
+)
+
+
+def _is_news(known: Document | None, fresh: Document) -> bool:
+    """Watches repeat and reorder: what is older than what is known is no news."""
+    if known is None or known["metadata"]["uid"] != fresh["metadata"]["uid"]:
+        return True
+    return _version(fresh) > _version(known)
+
+
+def _version(document: Document) -> int:
+    return int(document["metadata"]["resourceVersion"])
+
+
+class Cache:
+    """Filled by the watches, by listings, and by the answers to the operator's own requests.
+
+    Each `put` tells whether it brought news.
+    """
+
+    def __init__(self) -> None:
+        self._training_jobs: dict[Key, TrainingJob] = {}
+        self._keys: dict[str, Key] = {}
+        self._jobs: dict[str, Document] = {}
+        self._pods: dict[str, dict[str, Document]] = {}
+        self._gone_pods: dict[str, dict[str, Document]] = {}
+
+    def training_job(self, key: Key) -> TrainingJob | None:
+        """The TrainingJob of that name."""
+        return self._training_jobs.get(key)
+
+    def key_of(self, document: Document) -> Key | None:
+        """The TrainingJob that a Job or pod belongs to, if it is known."""
+        uid = owner_uid(document)
+        return self._keys.get(uid) if uid else None
+
+    def unfinished(self) -> Iterator[TrainingJob]:
+        """The TrainingJobs whose phase is not final."""
+        return (one for one in list(self._training_jobs.values()) if not one.finished)
+
+    def put_training_job(self, document: Document) -> bool:
+        """Take note of a TrainingJob."""
+        fresh = TrainingJob.from_document(document)
+        known = self._training_jobs.get(fresh.key)
+        if known is not None and known.uid == fresh.uid:
+            if int(fresh.resource_version) <= int(known.resource_version):
+                return False
+        elif known is not None:
+            self._forget(known)
+        self._training_jobs[fresh.key] = fresh
+        self._keys[fresh.uid] = fresh.key
+        if fresh.finished:
+            self._gone_pods.pop(fresh.uid, None)
+        return True
+
+    def drop_training_job(self, key: Key, uid: str) -> None:
+        """Take note that a TrainingJob is gone."""
+        known = self._training_jobs.get(key)
+        if known is not None and known.uid == uid:
+            del self._training_jobs[key]
+            self._forget(known)
+
+    def _forget(self, training_job: TrainingJob) -> None:
+        self._keys.pop(training_job.uid, None)
+        self._jobs.pop(training_job.job_name, None)
+        self._pods.pop(training_job.uid, None)
+        self._gone_pods.pop(training_job.uid, None)
+
+    def job(self, training_job: TrainingJob) -> Document | None:
+        """The Job of a TrainingJob."""
+        found = self._jobs.get(training_job.job_name)
+        return found if found is not None and owner_uid(found) == training_job.uid else None
+
+    def put_job(self, document: Document) -> bool:
+        """Take note of a Job."""
+        name = document["metadata"]["name"]
+        if not _is_news(self._jobs.get(name), document):
+            return False
+        self._jobs[name] = slim_job(document)
+        return True
+
+    def drop_job(self, name: str, uid: str) -> bool:
+        """Take note that a Job is gone."""
+        known = self._jobs.get(name)
+        if known is None or known["metadata"]["uid"] != uid:
+            return False
+        del self._jobs[name]
+        return True
+
+    def pods(self, uid: str) -> list[Document]:
+        """The pods of the TrainingJob with this uid."""
+        return list(self._pods.get(uid, {}).values())
+
+    def gone_pods(self, uid: str) -> list[Document]:
+        """Pods of an unfinished TrainingJob that existed and no longer do, as last seen."""
+        return list(self._gone_pods.get(uid, {}).values())
+
+    def put_pod(self, document: Document) -> bool:
+        """Take note of a pod."""
+        owner, pod_uid = owner_uid(document), document["metadata"]["uid"]
+        if owner is None or pod_uid in self._gone_pods.get(owner, {}):
+            return False
+        known = self._pods.setdefault(owner, {})
+        if not _is_news(known.get(pod_uid), document):
+            return False
+        known[pod_uid] = slim_pod(document)
+        return True
+
+    def drop_pod(self, document: Document) -> bool:
+        """Take note that a pod is gone, and of how it looked in the end."""
+        owner, pod_uid = owner_uid(document), document["metadata"]["uid"]
+        if owner is None or self._pods.get(owner, {}).pop(pod_uid, None) is None:
+            return False
+        key = self._keys.get(owner)
+        if key is not None and not self._training_jobs[key].finished:
+            self._gone_pods.setdefault(owner, {})[pod_uid] = slim_pod(document)
+        return True
+
+    def replace_pods(self, uid: str, documents: Iterable[Document]) -> bool:
+        """Take note of all pods that a TrainingJob has now."""
+        fresh = {document["metadata"]["uid"]: document for document in documents}
+        lost = [pod for key, pod in self._pods.get(uid, {}).items() if key not in fresh]
+        dropped = [self.drop_pod(pod) for pod in lost]
+        put = [self.put_pod(document) for document in fresh.values()]
+        return any(dropped) or any(put)
+
+    def running_pods(self) -> list[tuple[Key, Document]]:
+        """The pods whose trainers run, of unfinished TrainingJobs."""
+        return [
+            (one.key, pod)
+            for one in self.unfinished()
+            for pod in self.pods(one.uid)
+            if pods.is_running(pod)
+        ]

@@ -1,0 +1,53 @@
+"""Which of a run's models is the best, and the results that are known so far."""
+
+from collections.abc import Iterable, Sequence
+
+from trainyard_schema import Metric, ModelType, ModelVersion, RunResult
+
+LOWER_IS_BETTER = frozenset(
+    {"log_loss", "brier_score", "rmse", "mae", "mse", "mape", "max_error", "median_absolute_error"}
+)
+"""Metrics that measure an error; of all others more is better."""
+
+_ORDER = {model_type: position for position, model_type in enumerate(ModelType)}
+
+
+def merge(
+    models: Sequence[ModelVersion], metrics: Sequence[Metric], results: Iterable[RunResult]
+) -> tuple[list[ModelVersion], list[Metric]]:
+    """Add the results of pods to what the status already has, which stays as it is."""
+    by_type = {model.model_type: model for model in models}
+    numbers = {(m.model_type, m.split, m.name): m for m in metrics}
+    for found in results:
+        version = found.version
+        if version is None or version.model_type in by_type:
+            continue
+        by_type[version.model_type] = version
+        numbers.update({(m.model_type, m.split, m.name): m for m in found.metrics})
+    return (
+        sorted(by_type.values(), key=lambda model: _ORDER[model.model_type]),
+        # Sorting is stable: within a model type the trainer's own order stays.
+        sorted(numbers.values(), key=lambda metric: _ORDER[metric.model_type]),
+    )
+
+
+def best(metrics: Sequence[Metric]) -> Metric | None:
+    """The first holdout metric of each model type, and of these the best."""
+    primary: dict[ModelType, Metric] = {}
+    for metric in metrics:
+        if metric.split == "holdout":
+            primary.setdefault(metric.model_type, metric)
+    if not primary:
+        return None
+    candidates = list(primary.values())
+    name = candidates[0].name
+    comparable = [metric for metric in candidates if metric.name == name]
+    if name in LOWER_IS_BETTER:
+        return min(comparable, key=lambda metric: float(metric.value))
+    return max(comparable, key=lambda metric: float(metric.value))
+
+
+def primary_metric(metrics: Sequence[Metric]) -> str | None:
+    """The best model's metric for tables, for example `roc_auc=0.8453`."""
+    metric = best(metrics)
+    return f"{metric.name}={float(metric.value):.4f}" if metric else None

@@ -1,0 +1,50 @@
+"""JSON lines on standard output, for structlog's loggers and the standard library's alike."""
+
+import logging
+import sys
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+
+def _flatten_kopf(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Kopf says in an attribute of the record which object it speaks of."""
+    record = event.get("_record")
+    if reference := getattr(record, "k8s_ref", None):
+        event["kind"] = reference.get("kind")
+        event["key"] = f"{reference.get('namespace')}/{reference.get('name')}"
+    return event
+
+
+def configure(level: str) -> None:
+    """Send all logging of the process through one JSON formatter."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, _flatten_kopf],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

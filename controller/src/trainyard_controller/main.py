@@ -1,0 +1,105 @@
+"""The operator's process."""
+
+import asyncio
+import socket
+import sys
+from contextlib import AsyncExitStack
+
+import kopf
+import structlog
+from pydantic import ValidationError
+
+from trainyard_controller import log as logs
+from trainyard_controller.cache import Cache
+from trainyard_controller.health import Health, StaleError
+from trainyard_controller.kube import Api
+from trainyard_controller.objects import Key
+from trainyard_controller.poller import ProgressPoller
+from trainyard_controller.reconcile import Reconciler
+from trainyard_controller.resync import Resync
+from trainyard_controller.settings import Settings
+from trainyard_controller.watches import WatchClock, kopf_settings, registry
+from trainyard_controller.worker import work
+from trainyard_controller.workqueue import WorkQueue
+
+log = structlog.get_logger(__name__)
+
+
+async def _prime(api: Api, cache: Cache) -> None:
+    """Know every Job and pod before the first TrainingJob: else they would seem to be missing."""
+    for job in await api.list_jobs():
+        cache.put_job(job)
+    for pod in await api.list_pods():
+        cache.put_pod(pod)
+
+
+async def run(settings: Settings) -> None:
+    """Run the operator until SIGTERM. Raises where it cannot go on."""
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(Api.connect(settings.namespace))
+        cache = Cache()
+        queue: WorkQueue[Key] = WorkQueue()
+        clock = WatchClock()
+        poller = ProgressPoller(cache, queue, interval=settings.progress_seconds)
+        resync = Resync(
+            api=api, cache=cache, queue=queue, clock=clock, interval=settings.resync_seconds
+        )
+        health = Health(queue=queue, clock=clock, resync=resync, limit=settings.stale_seconds)
+        reconcile = Reconciler(
+            api=api,
+            cache=cache,
+            queue=queue,
+            poller=poller,
+            settings=settings,
+            instance=socket.gethostname(),
+        )
+        await _prime(api, cache)
+        await stack.enter_async_context(health.serve(settings.metrics_port))
+
+        # Kopf cancels in the end whatever was started after it, so these start before.
+        own = [
+            asyncio.create_task(coroutine)
+            for coroutine in (
+                poller.run(),
+                resync.run(),
+                health.run(),
+                *(work(queue, reconcile) for _ in range(settings.workers)),
+            )
+        ]
+        operator = asyncio.create_task(
+            kopf.operator(
+                registry=registry(cache, queue, clock),
+                settings=kopf_settings(),
+                namespaces=[settings.namespace],
+                standalone=True,
+            )
+        )
+        log.info("started", namespace=settings.namespace, workers=settings.workers)
+        done, pending = await asyncio.wait([operator, *own], return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        for task in done:
+            task.result()
+        log.info("stopped")
+
+
+def main() -> None:
+    """Start the operator; its settings come from the environment."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        sys.exit(
+            "\n".join(
+                f"TRAINYARD_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()
+            )
+        )
+    logs.configure(settings.log_level)
+    try:
+        asyncio.run(run(settings))
+    except StaleError as error:
+        log.critical("stale, giving up", problem=str(error))
+        sys.exit(1)
+    except Exception:
+        log.critical("cannot go on", exc_info=True)
+        sys.exit(1)

@@ -1,0 +1,116 @@
+"""The parts of API objects that the operator keeps in memory."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+from trainyard_schema import TERMINAL_PHASES, Phase, TrainingJobStatus, names
+
+Document = dict[str, Any]
+Key = tuple[str, str]
+"""Namespace and name of a TrainingJob."""
+
+
+def parse_time(text: str) -> datetime:
+    """Read a timestamp of the API, which is in UTC."""
+    return datetime.fromisoformat(text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingJob:
+    """A TrainingJob as last seen."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    generation: int
+    created: datetime
+    deleting: bool
+    requester: str | None
+    spec: Document
+    """As stored: not yet validated."""
+    status: TrainingJobStatus
+
+    @property
+    def key(self) -> Key:
+        """What the work queue knows it by."""
+        return self.namespace, self.name
+
+    @property
+    def job_name(self) -> str:
+        """The one name that its Job can have."""
+        return names.job_name(self.name, self.uid)
+
+    @property
+    def finished(self) -> bool:
+        """Whether its phase is final."""
+        return self.status.phase in TERMINAL_PHASES
+
+    @classmethod
+    def from_document(cls, document: Document) -> "TrainingJob":
+        """Read a TrainingJob; of finished ones only what their housekeeping needs is kept."""
+        metadata = document["metadata"]
+        status, spec = _status(document.get("status") or {}), document.get("spec") or {}
+        if status.phase in TERMINAL_PHASES:
+            status = TrainingJobStatus(phase=status.phase, completion_time=status.completion_time)
+            ttl = "ttlSecondsAfterFinished"
+            spec = {ttl: spec[ttl]} if ttl in spec else {}
+        return cls(
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+            uid=metadata["uid"],
+            resource_version=metadata["resourceVersion"],
+            generation=metadata.get("generation", 0),
+            created=parse_time(metadata["creationTimestamp"]),
+            deleting="deletionTimestamp" in metadata,
+            requester=(metadata.get("annotations") or {}).get(names.REQUESTER_ANNOTATION),
+            spec=spec,
+            status=status,
+        )
+
+
+def _status(document: Document) -> TrainingJobStatus:
+    try:
+        return TrainingJobStatus.from_stored(document)
+    except ValidationError:
+        # Written by another version. What has finished must stay so, else it would run again.
+        phase = document.get("phase")
+        return TrainingJobStatus(phase=Phase(phase) if phase in set(Phase) else None)
+
+
+def _slim_metadata(document: Document) -> Document:
+    metadata = document["metadata"]
+    kept = ("name", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp",
+            "labels", "ownerReferences")  # fmt: skip
+    return {name: metadata[name] for name in kept if name in metadata}
+
+
+def slim_job(document: Document) -> Document:
+    """A Job without its pod template and managed fields."""
+    return {
+        "metadata": _slim_metadata(document),
+        "spec": {"suspend": document["spec"].get("suspend", False)},
+        "status": document.get("status") or {},
+    }
+
+
+def slim_pod(document: Document) -> Document:
+    """A pod without its spec and managed fields."""
+    metadata = _slim_metadata(document)
+    index = names.COMPLETION_INDEX_ANNOTATION
+    annotations = document["metadata"].get("annotations") or {}
+    metadata["annotations"] = {index: annotations[index]} if index in annotations else {}
+    status = document.get("status") or {}
+    kept = ("phase", "reason", "message", "podIP", "conditions", "containerStatuses")
+    return {
+        "metadata": metadata,
+        "status": {name: status[name] for name in kept if name in status},
+    }
+
+
+def owner_uid(document: Document) -> str | None:
+    """The uid of the TrainingJob that a Job or pod belongs to, by its label."""
+    uid = (document["metadata"].get("labels") or {}).get(names.UID_LABEL)
+    return str(uid) if uid else None

@@ -1,0 +1,162 @@
+"""Where a run stands: how it ended, or what it is doing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from trainyard_schema import ModelType, Phase, Reason
+
+from trainyard_controller import pods
+from trainyard_controller.objects import Document, parse_time
+from trainyard_controller.observation import Observation
+from trainyard_controller.pods import Problem
+
+MESSAGE_LENGTH = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Where a run stands. A completion time makes it final."""
+
+    phase: Phase
+    reason: Reason | None = None
+    message: str | None = None
+    completion_time: datetime | None = None
+
+
+def outcome(seen: Observation) -> Outcome:
+    """The end of the run, or where it stands as long as it has none."""
+    return _end(seen) or _way(seen)
+
+
+def finished_condition(job: Document) -> Document | None:
+    """The condition with which the Job ended; None while it has not.
+
+    Complete and Failed come after the last pod has ended, unlike SuccessCriteriaMet and
+    FailureTarget.
+    """
+    for condition in job["status"].get("conditions", []):
+        if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
+            return dict(condition)
+    return None
+
+
+def uploaded_message(uploaded: Sequence[ModelType]) -> str:
+    """Says which model types have a version."""
+    return f"uploaded {', '.join(uploaded)}"
+
+
+def _end(seen: Observation) -> Outcome | None:
+    if seen.job is not None:
+        return _end_of_job(seen, seen.job)
+    name = seen.training_job.status.job_name
+    if name is not None and not seen.missing:
+        message = uploaded_message(seen.uploaded)
+        return Outcome(phase=Phase.SUCCEEDED, message=message, completion_time=seen.now)
+    if seen.spec.cancel:
+        if seen.pods:
+            return None
+        message = "cancelled by spec.cancel"
+        return Outcome(phase=Phase.CANCELLED, message=message, completion_time=seen.now)
+    if name is None or seen.active_pods:
+        return None
+    return Outcome(
+        phase=Phase.FAILED,
+        reason=Reason.JOB_DELETED,
+        message=f"the Job {name} was deleted before it finished; "
+        "create a new TrainingJob to train again",
+        completion_time=seen.now,
+    )
+
+
+def _end_of_job(seen: Observation, job: Document) -> Outcome | None:
+    condition = finished_condition(job)
+    if condition is None:
+        return None
+    time = parse_time(job["status"].get("completionTime") or condition["lastTransitionTime"])
+    if not seen.missing:
+        message = uploaded_message(seen.uploaded)
+        return Outcome(phase=Phase.SUCCEEDED, message=message, completion_time=time)
+    if condition.get("reason") == "DeadlineExceeded":
+        problem = _deadline(seen)
+    else:
+        problem = _why_missing(seen, condition)
+    message = problem.message
+    if seen.uploaded:
+        message += f"; {uploaded_message(seen.uploaded)}"
+    return Outcome(
+        phase=Phase.FAILED,
+        reason=problem.reason,
+        message=message[:MESSAGE_LENGTH],
+        completion_time=time,
+    )
+
+
+def _deadline(seen: Observation) -> Problem:
+    message = (
+        f"not done within spec.activeDeadlineSeconds ({seen.spec.active_deadline_seconds} s): "
+        "allow more time, or ask for less, in a new TrainingJob"
+    )
+    before = seen.training_job.status
+    if before.reason is not None and before.message:
+        message += f"; last seen: {before.reason}: {before.message}"
+    return Problem(reason=Reason.DEADLINE_EXCEEDED, message=message)
+
+
+def _why_missing(seen: Observation, condition: Document) -> Problem:
+    """The last failure of each model type without a version, in their order."""
+    last = {failure.model_type: failure.problem for failure in seen.failures}
+    problems = [last[kind] for kind in seen.missing if kind in last]
+    if problems:
+        message = "; ".join(problem.message for problem in problems)
+        return Problem(reason=problems[0].reason, message=message)
+    recorded = seen.training_job.status.last_failure
+    if recorded is not None and recorded.model_type in seen.missing:
+        return Problem(reason=recorded.reason, message=recorded.message)
+    why = condition.get("message") or condition.get("reason") or "no reason given"
+    return Problem(
+        reason=Reason.TRAINER_CRASHED,
+        message=f"{', '.join(seen.missing)} left no result, and the pods are gone: {why}",
+    )
+
+
+def _way(seen: Observation) -> Outcome:
+    if seen.spec.cancel:
+        return Outcome(phase=Phase.CANCELLING, message="waiting for the pods to stop")
+    if seen.job is None and seen.training_job.status.job_name is not None:
+        return Outcome(
+            phase=seen.training_job.status.phase or Phase.RUNNING,
+            reason=Reason.JOB_DELETED,
+            message="the Job was deleted; waiting for its pods to stop",
+        )
+    if not seen.active_pods:
+        return _without_pod(seen)
+    return _with_pods(seen)
+
+
+def _without_pod(seen: Observation) -> Outcome:
+    if seen.refusal is not None:
+        message = seen.refusal.message[:MESSAGE_LENGTH]
+        return Outcome(phase=Phase.PENDING, reason=seen.refusal.reason, message=message)
+    if seen.job is None:
+        return Outcome(phase=Phase.PENDING)
+    if seen.spec.suspend and seen.job["spec"]["suspend"]:
+        return Outcome(phase=Phase.SUSPENDED, message="to go on, set spec.suspend to false")
+    # Between a pod's end and the Job's, and between two attempts, a run that has started goes on.
+    started = seen.training_job.status.phase is Phase.RUNNING
+    return Outcome(phase=Phase.RUNNING if started else Phase.STARTING, message=_retrying(seen))
+
+
+def _with_pods(seen: Observation) -> Outcome:
+    problem = next((p for pod in seen.active_pods if (p := pods.waiting_problem(pod))), None)
+    return Outcome(
+        phase=Phase.RUNNING if seen.trainer_runs else Phase.STARTING,
+        reason=problem.reason if problem else None,
+        message=problem.message[:MESSAGE_LENGTH] if problem else _retrying(seen),
+    )
+
+
+def _retrying(seen: Observation) -> str | None:
+    if not seen.failures:
+        return None
+    return f"after a failed attempt: {seen.failures[-1].problem.message}"[:MESSAGE_LENGTH]

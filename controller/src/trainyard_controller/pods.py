@@ -1,0 +1,211 @@
+"""What a trainer pod tells: whether it runs, what it left, why it failed or does not start."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+from trainyard_schema import EXIT_CODES, ModelType, Reason, RunResult, TrainingJobSpec, names
+from trainyard_schema.run import OOM_EXIT_CODE
+
+from trainyard_controller.objects import Document, parse_time
+
+_REASONS: Mapping[int, Reason] = {code: reason for reason, code in EXIT_CODES.items()}
+_IMAGE_REASONS = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "ImageInspectError",
+        "RegistryUnavailable",
+    }
+)
+_CONFIG_REASONS = frozenset(
+    {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Why a run does not get on, or did not."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodFailure:
+    """One attempt that failed."""
+
+    model_type: ModelType
+    problem: Problem
+    exit_code: int | None
+    time: datetime
+
+
+def model_type(pod: Document, spec: TrainingJobSpec) -> ModelType | None:
+    """Which of the run's model types the pod trains; None for a pod that is no trainer."""
+    index = pod["metadata"]["annotations"].get(names.COMPLETION_INDEX_ANNOTATION, "")
+    if not index.isdigit() or int(index) >= len(spec.model_types):
+        return None
+    return spec.model_types[int(index)]
+
+
+def _container_status(pod: Document) -> Document:
+    for status in pod["status"].get("containerStatuses", []):
+        if status["name"] == names.TRAINER_CONTAINER:
+            return dict(status)
+    return {}
+
+
+def _state(pod: Document, name: str) -> Document | None:
+    state: Document | None = _container_status(pod).get("state", {}).get(name)
+    return state
+
+
+def _condition(pod: Document, name: str, status: str) -> Document | None:
+    for condition in pod["status"].get("conditions", []):
+        if condition["type"] == name and condition["status"] == status:
+            return dict(condition)
+    return None
+
+
+def is_active(pod: Document) -> bool:
+    """Whether the pod has yet to end."""
+    return pod["status"].get("phase") not in ("Succeeded", "Failed")
+
+
+def is_running(pod: Document) -> bool:
+    """Whether its trainer runs."""
+    return _state(pod, "running") is not None
+
+
+def started_at(pod: Document) -> datetime | None:
+    """When its trainer started; None if it has not."""
+    state = _state(pod, "running") or _state(pod, "terminated")
+    text = state.get("startedAt") if state else None
+    return parse_time(text) if text else None
+
+
+def result(pod: Document) -> RunResult | None:
+    """What the trainer left as termination message; None if it left nothing that can be read."""
+    terminated = _state(pod, "terminated")
+    if terminated is None:
+        return None
+    try:
+        return RunResult.model_validate_json(terminated.get("message", ""), extra="ignore")
+    except ValidationError:
+        return None
+
+
+def published(pod: Document) -> RunResult | None:
+    """The result of a trainer that ended well; None for all others."""
+    terminated = _state(pod, "terminated")
+    if terminated is None or terminated.get("exitCode") != 0:
+        return None
+    found = result(pod)
+    return found if found is not None and found.version is not None else None
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1].strip()[:500] if lines else ""
+
+
+def _terminated_problem(
+    pod: Document, terminated: Document, kind: ModelType, spec: TrainingJobSpec
+) -> Problem:
+    code = terminated.get("exitCode", 0)
+    if terminated.get("reason") == "OOMKilled":
+        limit = spec.resources.limits.memory
+        return Problem(
+            reason=Reason.OOM_KILLED,
+            message=f"{kind} was OOMKilled at its memory limit of {limit}: "
+            "raise spec.resources.limits.memory in a new TrainingJob",
+        )
+    if terminated.get("reason") in ("StartError", "ContainerCannotRun"):
+        return Problem(
+            reason=Reason.CONTAINER_CONFIG_ERROR,
+            message=f"{kind} could not start: {_last_line(terminated.get('message', ''))}",
+        )
+    left = result(pod)
+    if left is not None and left.reason is not None:
+        return Problem(reason=left.reason, message=f"{kind}: {left.message}")
+    last = _last_line(terminated.get("message", ""))
+    if code == OOM_EXIT_CODE:
+        return Problem(
+            reason=Reason.TRAINER_CRASHED,
+            message=f"{kind} was killed (exit code {code}): look at the node's memory and events",
+        )
+    if code == 0:
+        return Problem(
+            reason=Reason.TRAINER_CRASHED,
+            message=f"{kind} ended without a result (exit code 0): is it the right trainer image?",
+        )
+    reason = _REASONS.get(code, Reason.TRAINER_CRASHED)
+    return Problem(
+        reason=reason,
+        message=f"{kind} ended with exit code {code}" + (f": {last}" if last else ""),
+    )
+
+
+def failure(pod: Document, spec: TrainingJobSpec) -> PodFailure | None:
+    """Why the pod failed; None if it has not, or is none of ours."""
+    kind = model_type(pod, spec)
+    if kind is None or pod["status"].get("phase") not in ("Failed", "Succeeded"):
+        return None
+    if published(pod) is not None:
+        return None
+    terminated = _state(pod, "terminated")
+    disruption = _condition(pod, "DisruptionTarget", "True")
+    exit_code: int | None = terminated.get("exitCode") if terminated else None
+    finished = (terminated or {}).get("finishedAt") or pod["metadata"].get("deletionTimestamp")
+    if disruption is not None:
+        problem = Problem(
+            reason=Reason.PREEMPTED,
+            message=f"{kind}: Kubernetes took the pod away: {disruption.get('message', '')}",
+        )
+        finished = finished or disruption.get("lastTransitionTime")
+    elif terminated is not None:
+        problem = _terminated_problem(pod, terminated, kind, spec)
+    else:
+        why = pod["status"].get("message") or pod["status"].get("reason") or "no container started"
+        problem = Problem(reason=Reason.TRAINER_CRASHED, message=f"{kind}: the pod failed: {why}")
+    return PodFailure(
+        model_type=kind,
+        problem=problem,
+        exit_code=exit_code,
+        time=parse_time(finished or pod["metadata"]["creationTimestamp"]),
+    )
+
+
+def _image_message(waiting: dict[str, Any], image: str) -> str:
+    # The kubelet alternates between the error and "Back-off pulling image ...: the error".
+    message = waiting.get("message", "").rpartition("ErrImagePull: ")[2]
+    return f"cannot pull image {image}: {message or waiting['reason']}"
+
+
+def waiting_problem(pod: Document) -> Problem | None:
+    """Why an active pod's trainer does not start; None while there is nothing wrong."""
+    if not is_active(pod):
+        return None
+    waiting = _state(pod, "waiting")
+    if waiting is not None:
+        reason = waiting.get("reason")
+        if reason in _IMAGE_REASONS:
+            image = _container_status(pod).get("image", "")
+            return Problem(reason=Reason.IMAGE_PULL_FAILED, message=_image_message(waiting, image))
+        if reason in _CONFIG_REASONS:
+            return Problem(
+                reason=Reason.CONTAINER_CONFIG_ERROR,
+                message=f"cannot create the container: {waiting.get('message', reason)}",
+            )
+    unscheduled = _condition(pod, "PodScheduled", "False")
+    if unscheduled is not None and unscheduled.get("reason") == "Unschedulable":
+        return Problem(
+            reason=Reason.UNSCHEDULABLE,
+            message=f"no node takes the pod: {unscheduled.get('message', '')}",
+        )
+    return None

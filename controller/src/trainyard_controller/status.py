@@ -1,0 +1,143 @@
+"""What the status of a TrainingJob should say: a pure function of what is there."""
+
+from datetime import datetime
+
+from trainyard_schema import (
+    Condition,
+    ConditionType,
+    LastFailure,
+    Phase,
+    Progress,
+    Reason,
+    TrainingJobStatus,
+)
+
+from trainyard_controller import leaderboard, progress
+from trainyard_controller.conditions import Conditions
+from trainyard_controller.objects import TrainingJob
+from trainyard_controller.observation import Observation
+from trainyard_controller.outcome import Outcome, outcome, uploaded_message
+from trainyard_controller.pods import Problem
+
+
+def desired_status(seen: Observation) -> TrainingJobStatus:
+    """The status that follows from a TrainingJob, its Job and its pods."""
+    before = seen.training_job.status
+    stands = outcome(seen)
+    stage = None
+    if stands.phase is Phase.RUNNING:
+        stage = progress.stage(list(seen.running.values())) or before.stage
+    return TrainingJobStatus(
+        observed_generation=seen.training_job.generation,
+        model=seen.spec.model or seen.training_job.name,
+        phase=stands.phase,
+        stage=stage,
+        reason=stands.reason,
+        message=stands.message,
+        job_name=before.job_name if seen.job is None else seen.training_job.job_name,
+        start_time=before.start_time or next(iter(seen.starts), None),
+        completion_time=stands.completion_time,
+        attempts=max(before.attempts or 0, len(seen.starts)),
+        last_failure=_last_failure(seen),
+        conditions=_conditions(seen, stands),
+        progress=_progress(seen, stands),
+        primary_metric=leaderboard.primary_metric(seen.metrics),
+        metrics=seen.metrics,
+        models=seen.models,
+    )
+
+
+def rejected_status(
+    training_job: TrainingJob, problem: Problem, now: datetime
+) -> TrainingJobStatus:
+    """The final status of a TrainingJob that cannot be run, whatever is tried."""
+    generation = training_job.generation
+    conditions = Conditions(training_job.status.conditions, generation=generation, now=now)
+    conditions.set(ConditionType.ACCEPTED, "False", problem.reason, problem.message)
+    conditions.set(ConditionType.FAILED, "True", problem.reason, problem.message)
+    return TrainingJobStatus(
+        observed_generation=generation,
+        phase=Phase.FAILED,
+        reason=problem.reason,
+        message=problem.message[:4096],
+        completion_time=now,
+        conditions=conditions.list(),
+    )
+
+
+def _progress(seen: Observation, stands: Outcome) -> Progress | None:
+    ended = {*seen.uploaded, *(failure.model_type for failure in seen.failures)}
+    combined = progress.combine(
+        seen.spec.model_types,
+        done=frozenset(ended - seen.running.keys()),
+        reports=seen.running,
+        previous=seen.training_job.status.progress,
+    )
+    if stands.phase is Phase.SUCCEEDED:
+        return progress.complete(combined, stands.completion_time or seen.now)
+    return combined
+
+
+def _last_failure(seen: Observation) -> LastFailure | None:
+    before = seen.training_job.status.last_failure
+    if not seen.failures:
+        return before
+    last = seen.failures[-1]
+    if before is not None and before.time >= last.time:
+        return before
+    return LastFailure(
+        attempt=max(1, sum(start <= last.time for start in seen.starts)),
+        model_type=last.model_type,
+        reason=last.problem.reason,
+        exit_code=last.exit_code,
+        message=last.problem.message[:4096],
+        time=last.time,
+    )
+
+
+def _conditions(seen: Observation, stands: Outcome) -> list[Condition]:
+    conditions = Conditions(
+        seen.training_job.status.conditions,
+        generation=seen.training_job.generation,
+        now=seen.now,
+    )
+    _set_way(conditions, seen, stands)
+    if stands.completion_time is not None:
+        _set_end(conditions, seen, stands)
+    return conditions.list()
+
+
+def _set_way(conditions: Conditions, seen: Observation, stands: Outcome) -> None:
+    if seen.job is None and seen.refusal is not None:
+        conditions.set(ConditionType.ACCEPTED, "False", seen.refusal.reason, seen.refusal.message)
+    else:
+        conditions.set(ConditionType.ACCEPTED, "True", "Accepted")
+
+    if seen.trainer_runs:
+        conditions.set(ConditionType.POD_READY, "True", "TrainerRunning")
+    else:
+        why = "Finished" if stands.completion_time else stands.reason or stands.phase
+        conditions.set(ConditionType.POD_READY, "False", why)
+
+    if not seen.missing:
+        message = uploaded_message(seen.uploaded)
+        conditions.set(ConditionType.MODEL_UPLOADED, "True", "Uploaded", message)
+
+    if stands.phase is Phase.SUSPENDED:
+        conditions.set(ConditionType.SUSPENDED, "True", "Suspended")
+    elif ConditionType.SUSPENDED in conditions:
+        conditions.set(ConditionType.SUSPENDED, "False", "Resumed")
+
+
+def _set_end(conditions: Conditions, seen: Observation, stands: Outcome) -> None:
+    if stands.phase is Phase.SUCCEEDED:
+        conditions.set(ConditionType.COMPLETE, "True", "Succeeded")
+        return
+    reason, message = stands.reason or stands.phase, stands.message or ""
+    if seen.missing:
+        conditions.set(ConditionType.MODEL_UPLOADED, "False", reason, message)
+    if stands.phase is Phase.FAILED:
+        reason = stands.reason or Reason.TRAINER_CRASHED
+        conditions.set(ConditionType.FAILED, "True", reason, message)
+    else:
+        conditions.set(ConditionType.COMPLETE, "False", reason, message)

@@ -1,0 +1,120 @@
+"""Kopf as the informer: three watches that fill the cache and name the keys to be reconciled."""
+
+import datetime
+import time
+from typing import Any
+
+import kopf
+from kubernetes.aio import client
+from trainyard_schema import names
+
+from trainyard_controller.cache import Cache
+from trainyard_controller.kube import load_configuration
+from trainyard_controller.objects import Key
+from trainyard_controller.workqueue import WorkQueue
+
+TRAINING_JOBS = names.PLURAL
+JOBS = "jobs"
+PODS = "pods"
+TOKEN_LIFETIME = datetime.timedelta(minutes=5)
+"""Service account tokens rotate: kopf reads them again after this time."""
+
+
+class WatchClock:
+    """When each watch last said something."""
+
+    def __init__(self) -> None:
+        self._last = dict.fromkeys((TRAINING_JOBS, JOBS, PODS), time.monotonic())
+
+    def tick(self, kind: str) -> None:
+        """Take note of an event."""
+        self._last[kind] = time.monotonic()
+
+    def last(self, kind: str) -> float:
+        """The monotonic time of the last event, or of the start."""
+        return self._last[kind]
+
+    def ages(self) -> dict[str, float]:
+        """Seconds since the last event by kind."""
+        now = time.monotonic()
+        return {kind: now - last for kind, last in self._last.items()}
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """Kopf's settings for an operator that watches only, in one namespace."""
+    settings = kopf.OperatorSettings()
+    settings.watching.inactivity_timeout = 70
+    settings.watching.server_timeout = 600
+    settings.watching.chunk_size = 500
+    selector = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
+    settings.watching.label_selectors["batch", "v1", "jobs"] = selector
+    settings.watching.label_selectors["", "v1", "pods"] = selector
+    settings.networking.connect_timeout = 10
+    settings.networking.request_timeout = 30
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    # Events are posted with the operator's own requests, which are counted.
+    settings.posting.enabled = False
+    settings.persistence.finalizer = f"{names.GROUP}/finalizer"
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=names.GROUP)
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=names.GROUP)
+    return settings
+
+
+async def _login(**_: Any) -> kopf.ConnectionInfo:
+    configuration: client.Configuration = await load_configuration()
+    header = str(await configuration.get_api_key_with_prefix("BearerToken") or "")
+    scheme, _space, token = header.rpartition(" ")
+    return kopf.ConnectionInfo(
+        server=configuration.host,
+        ca_path=configuration.ssl_ca_cert,
+        insecure=not configuration.verify_ssl,
+        scheme=scheme.capitalize() or None,
+        token=token or None,
+        certificate_path=configuration.cert_file,
+        private_key_path=configuration.key_file,
+        expiration=datetime.datetime.now(datetime.UTC) + TOKEN_LIFETIME,
+    )
+
+
+def registry(cache: Cache, queue: WorkQueue[Key], clock: WatchClock) -> kopf.OperatorRegistry:
+    """The handlers. They must not fail, for kopf would not call them again: they only take note."""
+    handlers = kopf.OperatorRegistry()
+    kopf.on.login(registry=handlers)(_login)
+
+    # The first listing arrives with the type None, and is handled like ADDED.
+    @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=handlers)
+    async def training_job_seen(event: Any, **_: Any) -> None:
+        clock.tick(TRAINING_JOBS)
+        document = event["object"]
+        metadata = document["metadata"]
+        key = (metadata["namespace"], metadata["name"])
+        if event["type"] == "DELETED":
+            cache.drop_training_job(key, metadata["uid"])
+            queue.add(key)
+        elif cache.put_training_job(document):
+            queue.add(key)
+
+    @kopf.on.event("batch", "v1", "jobs", registry=handlers)
+    async def job_seen(event: Any, **_: Any) -> None:
+        clock.tick(JOBS)
+        document = event["object"]
+        key = cache.key_of(document)
+        if event["type"] == "DELETED":
+            metadata = document["metadata"]
+            news = cache.drop_job(metadata["name"], metadata["uid"])
+        else:
+            news = cache.put_job(document)
+        if news and key is not None:
+            queue.add(key)
+
+    @kopf.on.event("", "v1", "pods", registry=handlers)
+    async def pod_seen(event: Any, **_: Any) -> None:
+        clock.tick(PODS)
+        document = event["object"]
+        news = cache.drop_pod(document) if event["type"] == "DELETED" else cache.put_pod(document)
+        key = cache.key_of(document)
+        if news and key is not None:
+            queue.add(key)
+
+    return handlers

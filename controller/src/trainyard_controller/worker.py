@@ -1,0 +1,49 @@
+"""Takes keys from the queue, has them reconciled, and decides when a failure is tried again."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from trainyard_controller.errors import ConflictError, UnavailableError
+from trainyard_controller.metrics import RECONCILE_SECONDS
+from trainyard_controller.objects import Key
+from trainyard_controller.workqueue import WorkQueue
+
+TIMEOUT_SECONDS = 120.0
+
+log = structlog.get_logger(__name__)
+
+
+async def work(queue: WorkQueue[Key], reconcile: Callable[[Key], Awaitable[None]]) -> None:
+    """Reconcile one key after another, for ever."""
+    while True:
+        key = await queue.get()
+        started = time.monotonic()
+        try:
+            result = await _attempt(queue, reconcile, key)
+        finally:
+            queue.done(key)
+        RECONCILE_SECONDS.labels(result).observe(time.monotonic() - started)
+
+
+async def _attempt(
+    queue: WorkQueue[Key], reconcile: Callable[[Key], Awaitable[None]], key: Key
+) -> str:
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            await reconcile(key)
+    except ConflictError:
+        queue.retry(key)
+        return "conflict"
+    except UnavailableError as error:
+        delay = queue.retry(key, at_least=error.retry_after or 0.0)
+        log.warning("API server", key="/".join(key), error=str(error), retry_in=round(delay, 1))
+        return "unavailable"
+    except Exception:
+        delay = queue.retry(key)
+        log.exception("reconcile failed", key="/".join(key), retry_in=round(delay, 1))
+        return "error"
+    queue.succeeded(key)
+    return "ok"

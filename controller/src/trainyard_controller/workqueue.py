@@ -1,0 +1,106 @@
+"""A queue of keys: each at most once, one worker a key, retries ever later, delays."""
+
+import asyncio
+import random
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+BASE_DELAY = 0.2
+MAX_DELAY = 60.0
+
+
+class WorkQueue(Generic[K]):
+    """What client-go's rate-limiting workqueue is, for one event loop.
+
+    A key added while a worker has it is handed out again after `done`, never at the same time.
+    """
+
+    def __init__(self, *, base_delay: float = BASE_DELAY, max_delay: float = MAX_DELAY) -> None:
+        self._base_delay = base_delay
+        self._max_delay = max_delay
+        self._ready: OrderedDict[K, None] = OrderedDict()
+        self._processing: set[K] = set()
+        self._dirty: set[K] = set()
+        self._failures: dict[K, int] = {}
+        self._since: dict[K, float] = {}
+        self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._waiting = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._ready)
+
+    @property
+    def oldest_age(self) -> float:
+        """Seconds for which the oldest key has waited for a worker or been held by one; else 0.
+
+        Keys that wait for their next try do not count: this tells whether the workers get on.
+        """
+        if not self._since:
+            return 0.0
+        return asyncio.get_running_loop().time() - min(self._since.values())
+
+    def add(self, key: K) -> None:
+        """Have the key handled as soon as possible."""
+        if key in self._processing:
+            self._dirty.add(key)
+        elif key not in self._ready:
+            self._since[key] = asyncio.get_running_loop().time()
+            self._ready[key] = None
+            self._waiting.set()
+
+    def add_after(self, key: K, delay: float) -> None:
+        """Have the key handled in `delay` seconds; of several wishes the earliest counts."""
+        if delay <= 0:
+            self.add(key)
+            return
+        loop = asyncio.get_running_loop()
+        timer = self._timers.get(key)
+        if timer is not None:
+            if timer.when() <= loop.time() + delay:
+                return
+            timer.cancel()
+        self._timers[key] = loop.call_later(delay, self._due, key)
+
+    def _due(self, key: K) -> None:
+        self._timers.pop(key, None)
+        self.add(key)
+
+    def retry(self, key: K, *, at_least: float = 0.0) -> float:
+        """Have a failed key handled again, later each time. Returns the delay in seconds."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        longest = min(self._max_delay, self._base_delay * 2 ** min(failures, 30))
+        # Half fixed, half random: workers that failed together do not come back together.
+        delay: float = max(at_least, longest * random.uniform(0.5, 1.0))  # noqa: S311
+        self.add_after(key, delay)
+        return delay
+
+    def succeeded(self, key: K) -> None:
+        """Forget the failures of a key."""
+        self._failures.pop(key, None)
+
+    def forget(self, key: K) -> None:
+        """Drop all that is planned for a key whose object is gone."""
+        self._failures.pop(key, None)
+        if timer := self._timers.pop(key, None):
+            timer.cancel()
+
+    async def get(self) -> K:
+        """Wait for a key; call `done` when it was handled."""
+        while not self._ready:
+            self._waiting.clear()
+            await self._waiting.wait()
+        key, _ = self._ready.popitem(last=False)
+        self._processing.add(key)
+        return key
+
+    def done(self, key: K) -> None:
+        """A worker no longer has the key."""
+        self._processing.discard(key)
+        self._since.pop(key, None)
+        if key in self._dirty:
+            self._dirty.discard(key)
+            self.add(key)
