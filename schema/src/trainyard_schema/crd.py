@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trainyard_schema import names
-from trainyard_schema.spec import QUANTITY_PATTERN, TrainingJobSpec
+from trainyard_schema.spec import QUANTITY_PATTERN, Resources, TrainingJobSpec
 from trainyard_schema.status import TrainingJobStatus
 
 MUTABLE_FIELDS = ("suspend", "cancel", "ttlSecondsAfterFinished")
@@ -125,10 +125,11 @@ def _spec_schema() -> dict[str, Any]:
             "exclude must not contain the target",
         )
     ]
-    # Kubernetes fills in defaults from the outside in, so each object on the way needs one as well.
-    resources = properties["resources"]
-    for holder in (resources, *resources["properties"].values()):
-        holder["default"] = {}
+    # Rules are tried on each default as it stands, so it has to be complete.
+    defaults = Resources().to_dict()
+    properties["resources"]["default"] = defaults
+    for part, default in defaults.items():
+        properties["resources"]["properties"][part]["default"] = default
     properties["resources"]["x-kubernetes-validations"] = [_fits("cpu"), _fits("memory")]
     spec["x-kubernetes-validations"] = [
         *(_immutable(field) for field in properties if field not in MUTABLE_FIELDS),

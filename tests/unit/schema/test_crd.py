@@ -21,10 +21,11 @@ def test_every_immutable_field_has_its_rule() -> None:
         assert (f"self.{field} == oldSelf.{field}" in rules) == (field not in mutable)
 
 
-def test_defaults_reach_the_innermost_field() -> None:
+def test_a_default_stands_complete_at_every_level() -> None:
     resources = schema_of("spec", "resources")
-    assert resources["default"] == {}
-    assert resources["properties"]["limits"]["default"] == {}
+    limits = {"cpu": "1", "memory": "1Gi"}
+    assert resources["default"]["limits"] == limits
+    assert resources["properties"]["limits"]["default"] == limits
     assert resources["properties"]["limits"]["properties"]["memory"]["default"] == "1Gi"
 
 
