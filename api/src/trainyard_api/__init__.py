@@ -1,1 +1,1 @@
-"""trainyard_api."""
+"""The Train API: TrainingJobs over REST. It holds no state of its own."""

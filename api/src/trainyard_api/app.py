@@ -1,0 +1,83 @@
+"""The application: routes, errors and middleware around a cluster and an object store."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
+
+from trainyard_api import problems
+from trainyard_api.cluster import RefusedError, TrainingJobs, UnavailableError
+from trainyard_api.metrics import Metrics
+from trainyard_api.middleware import LimitBody, Observe
+from trainyard_api.routes import health, jobs, models
+from trainyard_api.settings import Settings
+from trainyard_api.store import ModelStore, StoreError
+
+_BODY_BYTES: Final = 64 * 1024
+_REQUEST_SECONDS: Final = 30.0
+_STORE_RETRY_SECONDS: Final = 10
+
+_DESCRIPTION = """\
+Trains tabular models on Kubernetes. Each training is a `TrainingJob`: see `kubectl get tj`.
+
+Errors are `application/problem+json` (RFC 9457). Each answer carries its `X-Request-ID`.
+"""
+
+
+def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> FastAPI:
+    """The Train API. Its lifespan enters and leaves `cluster`."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with cluster:
+            yield
+
+    # Swagger UI comes with the package: clusters are often cut off from any CDN.
+    app = FastAPIOffline(
+        redoc_url=None,
+        title="Trainyard Train API",
+        version=version("trainyard-api"),
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+    )
+    app.state.settings = settings
+    app.state.cluster = cluster
+    app.state.store = store
+    app.state.metrics = metrics = Metrics()
+
+    # models before jobs: /train/models/available is no model type.
+    for resource in (health, models, jobs):
+        app.include_router(resource.router)
+    problems.install(app)
+    app.add_exception_handler(RefusedError, _on_refused)
+    app.add_exception_handler(UnavailableError, _on_unavailable)
+    app.add_exception_handler(StoreError, _on_store_error)
+    app.add_middleware(LimitBody, max_bytes=_BODY_BYTES)
+    app.add_middleware(Observe, metrics=metrics, timeout_seconds=_REQUEST_SECONDS)
+    return app
+
+
+async def _on_refused(_: Request, error: Exception) -> JSONResponse:
+    return problems.problem_response(422, f"The cluster refuses the TrainingJob: {error}")
+
+
+async def _on_unavailable(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, UnavailableError)
+    return problems.problem_response(
+        503, _sentence(error), headers={"Retry-After": str(error.retry_after_seconds)}
+    )
+
+
+async def _on_store_error(_: Request, error: Exception) -> JSONResponse:
+    return problems.problem_response(
+        503, _sentence(error), headers={"Retry-After": str(_STORE_RETRY_SECONDS)}
+    )
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return f"{text[0].upper()}{text[1:]}; try again later."

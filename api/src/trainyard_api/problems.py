@@ -1,0 +1,139 @@
+"""Errors as RFC 9457 problem details, whatever went wrong."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field of the request."""
+
+    field: str = Field(description="Path of the field, such as hyperparameters.max_depth.")
+    message: str
+
+
+class ProblemDetails(BaseModel):
+    """RFC 9457 problem details."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "about:blank",
+                    "title": "Not Found",
+                    "status": 404,
+                    "detail": "There is no training job train-xgboost-1f2e3d4c.",
+                    "request_id": "5f0c6a1b9d8e4f7a8b6c5d4e3f2a1b0c",
+                }
+            ]
+        }
+    )
+
+    type: str = "about:blank"
+    title: str = Field(description="The HTTP status in words.")
+    status: int
+    detail: str = Field(description="What happened and what to do about it.")
+    errors: list[FieldError] = Field(default_factory=list, description="By field, if known.")
+    request_id: str | None = Field(default=None, description="To be found in the API's log.")
+
+
+class Problem(HTTPException):
+    """An error to answer with. `detail` says what happened and what to do about it."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *,
+        errors: list[FieldError] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status_code=status.value, detail=detail, headers=headers)
+        self.errors = errors or []
+
+
+def unavailable(detail: str, *, retry_after_seconds: int) -> Problem:
+    """503: something that the API depends on does not answer for now."""
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": str(retry_after_seconds)}
+    )
+
+
+def problem_response(
+    status: int,
+    detail: str,
+    *,
+    errors: list[FieldError] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The problem details as a response."""
+    document = ProblemDetails(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        errors=errors or [],
+        request_id=structlog.contextvars.get_contextvars().get("request_id"),
+    )
+    members = document.model_dump(mode="json")
+    return JSONResponse(
+        {name: value for name, value in members.items() if value not in (None, [])},
+        status_code=status,
+        headers=headers,
+        media_type=MEDIA_TYPE,
+    )
+
+
+def invalid(errors: list[FieldError]) -> Problem:
+    """422: the request is understood and makes no sense; each error names its field."""
+    detail = "; ".join(f"{error.field}: {error.message}" for error in errors)
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
+
+
+def _field_error(item: Mapping[str, Any]) -> FieldError:
+    where = [str(part) for part in item["loc"]]
+    # Where in the request a field is, is told by its name; only a body that is no JSON has none.
+    named = where[1:] if len(where) > 1 else where
+    return FieldError(field=".".join(named), message=item["msg"].removeprefix("Value error, "))
+
+
+async def _on_http_exception(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return problem_response(
+        error.status_code,
+        error.detail,
+        errors=error.errors if isinstance(error, Problem) else None,
+        headers=error.headers,
+    )
+
+
+async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    problem = invalid([_field_error(item) for item in error.errors()])
+    return problem_response(problem.status_code, problem.detail, errors=problem.errors)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of `app` a problem document."""
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+
+
+def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an operation that may end in these errors, for its OpenAPI."""
+    return {
+        status.value: {
+            "description": status.phrase,
+            "model": ProblemDetails,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
+        }
+        for status in statuses
+    }

@@ -1,0 +1,182 @@
+"""Trainings: start, look at, cancel."""
+
+import heapq
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Header, Query, Response
+from trainyard_schema.spec import ModelTypeOrAll
+
+from trainyard_api.auth import RequesterDep
+from trainyard_api.cluster import NotFoundError
+from trainyard_api.deps import ClusterDep, SettingsDep
+from trainyard_api.problems import Problem, documented
+from trainyard_api.requests import ModelName, TrainingOptions, TrainingRequest
+from trainyard_api.submission import submit
+from trainyard_api.views import (
+    JobList,
+    JobView,
+    Status,
+    TrainingResponse,
+    job_status,
+    model_name,
+)
+
+router = APIRouter(prefix="/train", tags=["training"])
+
+_ALWAYS = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+_LOCATION: dict[int | str, dict[str, Any]] = {
+    202: {
+        "headers": {
+            "Location": {"description": "Where its status is.", "schema": {"type": "string"}}
+        }
+    }
+}
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        pattern=r"^[\x21-\x7e]{1,255}$",
+        description="Sent again with the same body, it starts nothing new and gets the same "
+        "answer; with another body it is refused (422). It holds as long as the job exists.",
+    ),
+]
+
+
+@router.post(
+    "/{model_type}",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Train one model type",
+    responses=_LOCATION | documented(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, *_ALWAYS),
+)
+async def train_model_type(
+    *,
+    model_type: ModelTypeOrAll,
+    response: Response,
+    cluster: ClusterDep,
+    settings: SettingsDep,
+    requester: RequesterDep,
+    options: Annotated[TrainingOptions | None, Body()] = None,
+    idempotency_key: IdempotencyKey = None,
+) -> TrainingResponse:
+    """Start training. The body is optional; dataset and resources default to the server's."""
+    given = options.model_dump() if options else {}
+    request = TrainingRequest(model_type=model_type, **given)
+    name = await submit(
+        request, key=idempotency_key, requester=requester, settings=settings, cluster=cluster
+    )
+    return _accepted(name, request, response)
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Train with a configuration",
+    responses=_LOCATION | documented(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, *_ALWAYS),
+)
+async def train(
+    *,
+    request: TrainingRequest,
+    response: Response,
+    cluster: ClusterDep,
+    settings: SettingsDep,
+    requester: RequesterDep,
+    idempotency_key: IdempotencyKey = None,
+) -> TrainingResponse:
+    """Start training; `all` trains every model type on one identical split."""
+    name = await submit(
+        request, key=idempotency_key, requester=requester, settings=settings, cluster=cluster
+    )
+    return _accepted(name, request, response)
+
+
+@router.get(
+    "/status/{job_id}",
+    summary="Show a training",
+    responses=documented(HTTPStatus.NOT_FOUND, *_ALWAYS),
+)
+async def status(job_id: str, cluster: ClusterDep, _: RequesterDep) -> JobView:
+    """Where it stands, how far it is, and what came out of it."""
+    try:
+        return JobView.of(await cluster.get(job_id))
+    except NotFoundError:
+        raise _no_such_job(job_id) from None
+
+
+@router.get("/jobs", summary="List trainings", responses=documented(*_ALWAYS))
+async def jobs(
+    cluster: ClusterDep,
+    _: RequesterDep,
+    status: Annotated[Status | None, Query(description="Only those with this status.")] = None,
+    model_type: Annotated[
+        ModelTypeOrAll | None, Query(description="Only those that train this type.")
+    ] = None,
+    model: Annotated[ModelName | None, Query(description="Only those of this model.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500, description="At most so many.")] = 50,
+) -> JobList:
+    """The most recent first, those that kubectl created included."""
+    matching = [
+        job
+        for job in await cluster.list()
+        if (status is None or job_status(job) == status)
+        and (model_type is None or job["spec"]["modelType"] == model_type)
+        and (model is None or model_name(job) == model)
+    ]
+    recent = heapq.nlargest(limit, matching, key=_age)
+    return JobList(jobs=[JobView.of(job) for job in recent], total=len(matching))
+
+
+@router.delete(
+    "/job/{job_id}",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Cancel a training",
+    responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, *_ALWAYS),
+)
+async def cancel(job_id: str, cluster: ClusterDep, _: RequesterDep) -> TrainingResponse:
+    """Stop it for good: the operator deletes its pods, the record is kept.
+
+    The status becomes `cancelled` once no pod is left. Asking again changes nothing and is answered
+    alike; a training that has completed or failed cannot be cancelled any more (409).
+    """
+    try:
+        job = await cluster.cancel(job_id)
+    except NotFoundError:
+        raise _no_such_job(job_id) from None
+    view = JobView.of(job)
+    if view.status in (Status.COMPLETED, Status.FAILED):
+        raise Problem(
+            HTTPStatus.CONFLICT,
+            f"Training job {job_id} has already {view.status}; there is nothing to cancel.",
+        )
+    message = (
+        "Training is cancelled"
+        if view.status == Status.CANCELLED
+        else "Cancelling: the status becomes cancelled once its pods are gone"
+    )
+    return TrainingResponse(
+        job_id=job_id, status=view.status, message=message, model_type=view.model_type
+    )
+
+
+def _accepted(name: str, request: TrainingRequest, response: Response) -> TrainingResponse:
+    location = f"/train/status/{name}"
+    response.headers["Location"] = location
+    return TrainingResponse(
+        job_id=name,
+        status=Status.STARTED,
+        message=f"Training of {request.model_type} has started; follow it at {location}",
+        model_type=request.model_type,
+    )
+
+
+def _age(job: dict[str, Any]) -> tuple[str, str]:
+    # RFC 3339 in UTC sorts as text; the name decides within a second.
+    return job["metadata"]["creationTimestamp"], job["metadata"]["name"]
+
+
+def _no_such_job(job_id: str) -> Problem:
+    return Problem(HTTPStatus.NOT_FOUND, f"There is no training job {job_id}.")

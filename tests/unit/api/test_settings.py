@@ -1,0 +1,71 @@
+import pytest
+from pydantic import ValidationError
+from trainyard_api.main import main
+from trainyard_api.settings import Settings, explain_settings
+
+
+def test_defaults(settings: Settings) -> None:
+    assert (settings.port, settings.train_auth, settings.cross_validation_folds) == (
+        8000,
+        "jwt",
+        5,
+    )
+    assert (settings.jwt_issuer, settings.jwt_audience) == ("trainyard", "trainyard")
+
+
+def test_an_empty_variable_is_an_unset_one(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINYARD_API_S3_ENDPOINT_URL", "")
+    assert Settings().s3_endpoint_url is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("JWT_SECRET", "a-short-one", "JWT_SECRET: has 11 bytes and needs at least 32"),
+        ("JWT_SECRET", "ab" * 40, "JWT_SECRET: repeats a few characters only"),
+        ("JWT_SECRET", None, "JWT_SECRET: Field required"),
+        ("NAMESPACE", None, "NAMESPACE: Field required"),
+        ("TARGET", "", "DATA_URI and TARGET belong together"),
+        ("DATA_URI", "/data/churn.csv", "the default dataset: uri"),
+        ("EXCLUDE", '["churned"]', "exclude must not contain the target"),
+        ("RESOURCES", '{"limits": {"cpu": "lots"}}', "RESOURCES.LIMITS.CPU"),
+        ("TRAIN_AUTH", "none", "TRAIN_AUTH: Input should be 'jwt' or 'open'"),
+        # What Kubernetes itself sets in pods next to a Service called trainyard-api.
+        ("PORT", "tcp://10.96.0.12:8000", "PORT: Input should be a valid integer"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_name(
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    value: str | None,
+    message: str,
+) -> None:
+    if value is None:
+        monkeypatch.delenv(f"TRAINYARD_API_{name}")
+    else:
+        monkeypatch.setenv(f"TRAINYARD_API_{name}", value)
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert message in explain_settings(caught.value)
+
+
+def test_a_refused_secret_is_told_to_nobody(
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TRAINYARD_API_JWT_SECRET", "tell-nobody")
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    with pytest.raises(SystemExit):
+        main()
+    output = capsys.readouterr().out
+    assert "TRAINYARD_API_JWT_SECRET" in output
+    assert "tell-nobody" not in output + str(caught.value)
+
+
+def test_no_secret_is_in_the_settings_text(settings: Settings) -> None:
+    assert "for-these-tests-only" not in repr(settings)

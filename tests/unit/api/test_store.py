@@ -1,0 +1,194 @@
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+from moto import mock_aws
+from trainyard_api.store import ModelStore, StoreError
+from trainyard_schema import CurrentPointer, Manifest, ModelType, VersionKey
+
+BUCKET = "trainyard"
+
+
+@pytest.fixture(scope="module")
+def _aws() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        yield
+
+
+@pytest.fixture(scope="module")
+def store(_aws: None) -> ModelStore:
+    return ModelStore(bucket=BUCKET, endpoint_url=None, region="us-east-1")
+
+
+@pytest.fixture(scope="module")
+def s3_client(_aws: None) -> Any:
+    return boto3.client("s3", region_name="us-east-1")
+
+
+@pytest.fixture(autouse=True)
+def s3(s3_client: Any) -> Iterator[Any]:
+    """A client of an object store that holds an empty bucket."""
+    s3_client.create_bucket(Bucket=BUCKET)
+    yield s3_client
+    pages = s3_client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+    for item in (item for page in pages for item in page.get("Contents", [])):
+        s3_client.delete_object(Bucket=BUCKET, Key=item["Key"])
+    s3_client.delete_bucket(Bucket=BUCKET)
+
+
+def put_version(
+    s3: Any, version: str, *, model: str = "churn", model_type: str = "xgboost"
+) -> VersionKey:
+    key = VersionKey(model, ModelType(model_type), version)
+    manifest = Manifest.model_validate(
+        {
+            "model": model,
+            "model_type": model_type,
+            "version": version,
+            "created_at": "2026-11-20T10:00:00Z",
+            "task": "binary",
+            "data": [],
+            "rows": 7043,
+            "training_rows": 5634,
+            "holdout_rows": 1409,
+            "target": "churned",
+            "exclude": [],
+            "holdout_fraction": 0.2,
+            "hyperparameters": {},
+            "seed": 42,
+            "metrics": [
+                {"model_type": model_type, "name": "roc_auc", "value": "0.8", "split": "holdout"}
+            ],
+            "files": [{"name": "model.ubj", "size_bytes": 10, "sha256": "ab"}],
+            "duration_seconds": 2.5,
+            "image": "trainer:1",
+            "libraries": {},
+            "training_job": "trainyard/train-1",
+            "training_job_uid": "u1",
+        }
+    )
+    s3.put_object(Bucket=BUCKET, Key=key.prefix + "model.ubj", Body=b"0123456789")
+    s3.put_object(Bucket=BUCKET, Key=key.manifest, Body=manifest.to_json())
+    return key
+
+
+def make_current(s3: Any, key: VersionKey) -> None:
+    pointer = CurrentPointer(
+        version=key.version,
+        uri=f"s3://{BUCKET}/{key.prefix}",
+        manifest_sha256="cd",
+        updated_at="2026-11-20T10:00:00Z",
+    )
+    s3.put_object(Bucket=BUCKET, Key=key.current, Body=pointer.to_json())
+
+
+V1, V2, V3 = (f"2026112{day}T100000Z-0000000{day}" for day in (1, 2, 3))
+
+
+async def available(client: httpx.AsyncClient, **query: Any) -> dict[str, Any]:
+    answer = await client.get("/train/models/available", params=query)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+async def test_nothing_yet(client: httpx.AsyncClient) -> None:
+    assert await available(client) == {"models": [], "total": 0}
+
+
+async def test_all_that_a_manifest_tells(client: httpx.AsyncClient, s3: Any) -> None:
+    make_current(s3, put_version(s3, V1))
+    assert await available(client) == {
+        "models": [
+            {
+                "model": "churn",
+                "model_type": "xgboost",
+                "version": V1,
+                "current": True,
+                "uri": f"s3://trainyard/models/churn/xgboost/{V1}/",
+                "file": "model.ubj",
+                "created_at": "2026-11-20T10:00:00Z",
+                "target": "churned",
+                "rows": 7043,
+                "size_bytes": 10,
+                "sha256": "ab",
+                "metrics": [
+                    {"model_type": "xgboost", "name": "roc_auc", "value": 0.8, "split": "holdout"}
+                ],
+            }
+        ],
+        "total": 1,
+    }
+
+
+async def test_newest_first_with_the_current_ones_marked(
+    client: httpx.AsyncClient, s3: Any
+) -> None:
+    put_version(s3, V2)
+    make_current(s3, put_version(s3, V1))
+    make_current(s3, put_version(s3, V3, model_type="neural-net"))
+    body = await available(client)
+    assert [(model["version"], model["current"]) for model in body["models"]] == [
+        (V3, True),
+        (V2, False),
+        (V1, True),
+    ]
+    body = await available(client, limit=1)
+    assert ([model["version"] for model in body["models"]], body["total"]) == ([V3], 3)
+
+
+async def test_filters(client: httpx.AsyncClient, s3: Any) -> None:
+    put_version(s3, V1)
+    put_version(s3, V2, model="churn-2")
+    put_version(s3, V3, model_type="neural-net")
+    assert [m["version"] for m in (await available(client, model="churn"))["models"]] == [V3, V1]
+    by_type = await available(client, model_type="xgboost")
+    assert [m["version"] for m in by_type["models"]] == [V2, V1]
+
+
+async def test_a_version_without_a_manifest_does_not_exist(
+    client: httpx.AsyncClient, s3: Any
+) -> None:
+    s3.put_object(Bucket=BUCKET, Key=f"models/churn/xgboost/{V1}/model.ubj", Body=b"half")
+    s3.put_object(Bucket=BUCKET, Key=f"models/churn/svm/{V1}/manifest.json", Body=b"{}")
+    s3.put_object(Bucket=BUCKET, Key="models/manifest.json", Body=b"{}")
+    assert (await available(client))["total"] == 0
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"\xff", b"[]"])
+async def test_an_unreadable_manifest_hides_no_version(
+    client: httpx.AsyncClient, s3: Any, body: bytes
+) -> None:
+    key = VersionKey("churn", ModelType.XGBOOST, V1)
+    s3.put_object(Bucket=BUCKET, Key=key.manifest, Body=body)
+    (model,) = (await available(client))["models"]
+    assert (model["version"], model["current"], model["rows"]) == (V1, False, None)
+
+
+async def test_more_versions_than_one_page_holds(store: ModelStore, s3: Any) -> None:
+    for number in range(1005):
+        key = VersionKey("churn", ModelType.XGBOOST, f"20261121T100000Z-{number:08x}")
+        s3.put_object(Bucket=BUCKET, Key=key.manifest, Body=b"{}")
+    versions, total = await store.newest(model=None, model_type=None, limit=1)
+    assert (versions[0].key.version, total) == ("20261121T100000Z-000003ec", 1005)
+
+
+async def test_a_bucket_that_is_not_there(s3: Any) -> None:
+    store = ModelStore(bucket="another", endpoint_url=None, region="us-east-1")
+    with pytest.raises(StoreError, match="NoSuchBucket"):
+        await store.newest(model=None, model_type=None, limit=1)
+
+
+async def test_a_store_that_does_not_answer(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = ModelStore(bucket=BUCKET, endpoint_url="http://127.0.0.1:1", region="us-east-1")
+    client._transport.app.state.store = away  # type: ignore[attr-defined]
+    answer = await client.get("/train/models/available")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert "127.0.0.1" not in answer.text
