@@ -14,7 +14,7 @@ from trainyard_schema import ModelVersion
 _SCRIPT = """
 import io, json, os, sys, tempfile
 from pathlib import Path
-import boto3, pandas
+import boto3, pyarrow.csv
 from trainyard_trainer.scoring import load
 
 s3 = boto3.client("s3", endpoint_url=os.environ["ENDPOINT"], region_name="us-east-1")
@@ -23,7 +23,7 @@ bucket, prefix = os.environ["BUCKET"], os.environ["PREFIX"]
 for item in s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]:
     s3.download_file(bucket, item["Key"], str(folder / Path(item["Key"]).name))
 rows = s3.get_object(Bucket=bucket, Key=os.environ["ROWS"])["Body"].read()
-print(json.dumps(load(folder).predict(pandas.read_csv(io.BytesIO(rows))).tolist()))
+print(json.dumps(load(folder).predict(pyarrow.csv.read_csv(io.BytesIO(rows))).tolist()))
 """
 
 
