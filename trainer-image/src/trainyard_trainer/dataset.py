@@ -1,0 +1,156 @@
+"""From objects in the store to one Arrow table."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+from trainyard_schema import Reason
+from trainyard_schema.artifacts import DataSource
+
+from trainyard_trainer.errors import TrainerError
+from trainyard_trainer.storage import ObjectInfo, Storage, split_uri
+
+_PARQUET_MAGIC = b"PAR1"
+_GZIP_MAGIC = b"\x1f\x8b"
+_DELIMITERS = ",;\t|"
+# Types are inferred from the first block, so it should be a good look at the file.
+_BLOCK_BYTES = 8 << 20
+
+
+def _invalid(message: str) -> TrainerError:
+    return TrainerError(Reason.INVALID_DATA, message)
+
+
+def _table_objects(storage: Storage, uri: str) -> list[ObjectInfo]:
+    """The objects under a prefix that hold rows: not folder markers, nor files such as _SUCCESS."""
+    bucket, prefix = split_uri(uri)
+    found = [
+        item
+        for item in storage.list(bucket, prefix)
+        if item.size_bytes and not item.key.rpartition("/")[2].startswith(("_", "."))
+    ]
+    if not found:
+        raise TrainerError(
+            Reason.DATA_NOT_FOUND,
+            f"nothing under {uri}; upload CSV or Parquet files there or correct spec.data.uri",
+        )
+    return found
+
+
+def download(
+    storage: Storage, uri: str, folder: Path, on_share: Callable[[float], None]
+) -> list[tuple[Path, DataSource]]:
+    """Bring every object of `uri` (a key, or a prefix that ends in /) into `folder`, sorted by key."""
+    bucket, key = split_uri(uri)
+    objects = _table_objects(storage, uri) if uri.endswith("/") else [ObjectInfo(key, 0)]
+    files = []
+    for number, item in enumerate(objects):
+
+        def on_bytes(received: int, size: int, number: int = number) -> None:
+            on_share((number + received / max(size, 1)) / len(objects))
+
+        path = folder / f"data-{number:05}"
+        files.append((path, storage.download(bucket, item.key, path, on_bytes)))
+    return files
+
+
+def _delimiter(path: Path, compression: str | None) -> str:
+    with pa.input_stream(str(path), compression=compression) as stream:
+        header = stream.read(64 << 10).partition(b"\n")[0].decode("utf-8", "replace")
+    return max(_DELIMITERS, key=header.count)
+
+
+def _read_csv(path: Path, magic: bytes) -> pa.Table:
+    compression = "gzip" if magic.startswith(_GZIP_MAGIC) else None
+
+    def read(column_types: dict[str, pa.DataType] | None) -> pa.Table:
+        with pa.input_stream(str(path), compression=compression) as stream:
+            return pa.csv.read_csv(
+                stream,
+                read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES),
+                parse_options=pa.csv.ParseOptions(
+                    delimiter=_delimiter(path, compression), newlines_in_values=True
+                ),
+                convert_options=pa.csv.ConvertOptions(
+                    strings_can_be_null=True, column_types=column_types
+                ),
+            )
+
+    try:
+        return read(None)
+    except pa.ArrowInvalid as error:
+        if "conversion error" not in str(error):
+            raise
+    # A later block does not fit the types of the first one. Read as text, columns are typed by all of their values.
+    with pa.input_stream(str(path), compression=compression) as stream:
+        names = pa.csv.open_csv(
+            stream,
+            parse_options=pa.csv.ParseOptions(delimiter=_delimiter(path, compression)),
+        ).schema.names
+    return read(dict.fromkeys(names, pa.string()))
+
+
+def _read_file(path: Path, uri: str) -> tuple[str, pa.Table]:
+    """The kind of a file, by its content, and its table. Raises InvalidData."""
+    with path.open("rb") as file:
+        magic = file.read(4)
+    try:
+        if magic == _PARQUET_MAGIC:
+            kind, table = "Parquet", pa.parquet.read_table(path)
+        else:
+            kind, table = "CSV", _read_csv(path, magic)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        detail = str(error).partition("\n")[0]
+        if "invalid UTF8" in detail:
+            detail += "; save the file as UTF-8"
+        raise _invalid(f"{uri} can be read neither as CSV nor as Parquet: {detail}") from error
+    repeated = {name for name in table.column_names if table.column_names.count(name) > 1}
+    if repeated:
+        raise _invalid(f"{uri}: column {min(repeated)!r} occurs more than once; rename one")
+    return kind, table
+
+
+def _same_types(tables: Sequence[pa.Table]) -> list[pa.Table]:
+    """Columns that differ in type between files become text: they are typed by their values afterwards."""
+    try:
+        pa.unify_schemas([table.schema for table in tables], promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        mixed = {
+            field.name
+            for table in tables[1:]
+            for field in table.schema
+            if field.type != tables[0].schema.field(field.name).type
+        }
+        return [
+            table.cast(
+                pa.schema(
+                    [
+                        pa.field(field.name, pa.string()) if field.name in mixed else field
+                        for field in table.schema
+                    ]
+                )
+            )
+            for table in tables
+        ]
+    return list(tables)
+
+
+def read(files: Sequence[tuple[Path, DataSource]]) -> pa.Table:
+    """One table from all files, which must be of one kind and have the same columns. Raises InvalidData."""
+    tables: list[pa.Table] = []
+    first_kind, first_uri = "", files[0][1].uri
+    for path, source in files:
+        kind, table = _read_file(path, source.uri)
+        if tables and kind != first_kind:
+            raise _invalid(f"{source.uri} is {kind}, but {first_uri} is {first_kind}; keep one kind")
+        if tables and set(table.column_names) != set(tables[0].column_names):
+            odd = min(set(table.column_names) ^ set(tables[0].column_names))
+            has, lacks = (source.uri, first_uri) if odd in table.column_names else (first_uri, source.uri)
+            raise _invalid(f"{has} has a column {odd!r} that {lacks} lacks; give all files the same")
+        first_kind = kind
+        tables.append(table if not tables else table.select(tables[0].column_names))
+    if len(tables) == 1:
+        return tables[0]
+    return pa.concat_tables(_same_types(tables), promote_options="permissive")

@@ -1,0 +1,112 @@
+"""`trainyard-trainer`: the program of a trainer pod."""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from trainyard_trainer import cpu
+
+_STARTED = time.monotonic()
+# Numeric libraries read the number of threads once, when they are imported.
+_THREADS = cpu.limit_threads()
+
+import structlog  # noqa: E402
+from pydantic import ValidationError  # noqa: E402
+from trainyard_schema import (  # noqa: E402
+    Hyperparameters,
+    ModelType,
+    Reason,
+    RunConfig,
+    RunResult,
+    validate_hyperparameters,
+)
+from trainyard_schema.base import explain  # noqa: E402
+from trainyard_schema.hyperparameters import HyperparameterError  # noqa: E402
+from trainyard_schema.names import (  # noqa: E402
+    COMPLETION_INDEX_ENV,
+    RUN_CONFIG_ENV,
+    TRAINER_PORT,
+)
+
+from trainyard_trainer import logs, server, termination  # noqa: E402
+from trainyard_trainer.errors import TrainerError  # noqa: E402
+from trainyard_trainer.interruption import Interruption  # noqa: E402
+from trainyard_trainer.progress import ProgressTracker  # noqa: E402
+from trainyard_trainer.run import Run  # noqa: E402
+
+_log = structlog.get_logger()
+PORT_ENV = "TRAINER_PORT"
+"""Only tests need another port."""
+
+
+def read_config() -> tuple[RunConfig, ModelType, Hyperparameters]:
+    """What this pod is to train. Raises TrainerError (InvalidSpec, InvalidHyperparameter)."""
+    document = os.environ.get(RUN_CONFIG_ENV)
+    if not document:
+        raise TrainerError(
+            Reason.INVALID_SPEC, f"{RUN_CONFIG_ENV} is not set; the operator puts the run there"
+        )
+    try:
+        config = RunConfig.model_validate_json(document)
+    except ValidationError as error:
+        raise TrainerError(Reason.INVALID_SPEC, explain(error, prefix=RUN_CONFIG_ENV)) from None
+    index = os.environ.get(COMPLETION_INDEX_ENV, "0")
+    if not index.isdecimal() or int(index) >= len(config.model_types):
+        raise TrainerError(
+            Reason.INVALID_SPEC,
+            f"{COMPLETION_INDEX_ENV} is {index!r}, but the run has {len(config.model_types)} model types",
+        )
+    model_type = config.model_types[int(index)]
+    try:
+        hyperparameters = validate_hyperparameters(
+            (model_type,),
+            config.hyperparameters.get(model_type, {}),
+            prefix="spec.hyperparameters",
+        )
+    except HyperparameterError as error:
+        raise TrainerError(Reason.INVALID_HYPERPARAMETER, str(error)) from None
+    return config, model_type, hyperparameters[model_type]
+
+
+def _run(interruption: Interruption, log_file: Path) -> RunResult:
+    config, model_type, hyperparameters = read_config()
+    tracker = ProgressTracker(model_type)
+    server.serve(tracker, int(os.environ.get(PORT_ENV, TRAINER_PORT)))
+    structlog.contextvars.bind_contextvars(model_type=model_type)
+    _log.info("run begins", training_job=config.training_job, threads=_THREADS, seed=config.seed)
+    return Run(
+        config,
+        model_type,
+        hyperparameters,
+        threads=_THREADS,
+        tracker=tracker,
+        interruption=interruption,
+        log_file=log_file,
+        started=_STARTED,
+    ).execute()
+
+
+def main() -> None:
+    """Run, leave the result as the termination message, and exit with the code that goes with it."""
+    interruption = Interruption()
+    with tempfile.TemporaryDirectory(prefix="trainyard-log-") as folder:
+        log_file = Path(folder) / "log.txt"
+        logs.configure(log_file)
+        try:
+            result = _run(interruption, log_file)
+            _log.info("run succeeded")
+        except TrainerError as error:
+            _log.error("run failed", reason=error.reason, error=error.message)  # noqa: TRY400
+            interruption.clean_up()
+            result = termination.failure(error.reason, error.message)
+        except Exception as error:
+            _log.exception("run crashed")
+            interruption.clean_up()
+            text = " ".join(str(error).split())
+            result = termination.failure(Reason.TRAINER_CRASHED, f"{type(error).__name__}: {text}")
+    interruption.finish(result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""The three model types behind one interface. Each lives in a module that is imported only when it is trained or loaded."""
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+from trainyard_schema import Hyperparameters, ModelType
+
+from trainyard_trainer.preprocessing import Column, Matrix
+from trainyard_trainer.target import Task
+
+Prediction = npt.NDArray[np.float64]
+Report = Callable[[int, int, dict[str, float]], None]
+"""`report(done, total, losses)` is called after each round, chunk of trees, or epoch."""
+
+
+class Part(NamedTuple):
+    """Rows to learn from or to watch."""
+
+    features: Matrix
+    target: npt.NDArray[Any]
+    """(n,) class numbers or values."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a model needs to know beyond its own file."""
+
+    task: Task
+    n_classes: int
+    """0 for regression."""
+    columns: Sequence[Column]
+
+
+class Fitted(Protocol):
+    """A trained model."""
+
+    @property
+    def units(self) -> int:
+        """Rounds, trees or epochs that are in it."""
+
+    def predict(self, features: Matrix) -> Prediction:
+        """(n, n_classes) probabilities, or (n,) values."""
+
+    def importance(self, features: Matrix) -> npt.NDArray[np.float64]:
+        """(p,) how much each column of the matrix counts, at least 0; `features` are rows to try it on."""
+
+    def save(self, path: Path) -> None:
+        """Write the model file. No pickle."""
+
+
+class Implementation(Protocol):
+    """What the module of a model type offers."""
+
+    def validation_share(self, hyperparameters: Any) -> float:
+        """Share of the training rows that `fit` watches to know when to stop; 0 for none."""
+
+    def planned_units(self, hyperparameters: Any) -> int:
+        """Rounds, trees or epochs at most."""
+
+    def fit(
+        self,
+        shape: Shape,
+        train: Part,
+        validation: Part | None,
+        hyperparameters: Any,
+        *,
+        seed: int,
+        threads: int,
+        report: Report,
+    ) -> Fitted:
+        """Train."""
+
+    def load(self, path: Path, shape: Shape, *, threads: int) -> Fitted:
+        """Read what `save` wrote."""
+
+
+_MODULES = {
+    ModelType.XGBOOST: "gradient_boosting",
+    ModelType.RANDOM_FOREST: "random_forest",
+    ModelType.NEURAL_NET: "neural_net",
+}
+
+
+def implementation(model_type: ModelType) -> Implementation:
+    """The module of a model type, imported now."""
+    return cast(Implementation, importlib.import_module(f"{__name__}.{_MODULES[model_type]}"))
+
+
+__all__ = ["Fitted", "Hyperparameters", "Implementation", "Part", "Prediction", "Report", "Shape"]

@@ -1,0 +1,132 @@
+"""scikit-learn's random forest, grown in chunks of trees so that progress can be told."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import skops.io
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from trainyard_schema import RandomForestHyperparameters
+
+from trainyard_trainer.models import Part, Prediction, Report, Shape
+from trainyard_trainer.preprocessing import Matrix
+from trainyard_trainer.target import Task
+
+TRUSTED = ["sklearn.tree._tree.Tree"]
+"""Types that a forest's file may hold beyond those that skops trusts by itself.
+
+skops leaves Tree out because scikit-learn follows a tree's indexes unchecked; `_check` looks at them first.
+"""
+_CHUNK_SECONDS = 0.5
+_PREDICT_ROWS = 4096
+
+_Model = RandomForestClassifier | RandomForestRegressor
+
+
+class Forest:
+    """A grown forest."""
+
+    def __init__(self, model: _Model, shape: Shape, threads: int) -> None:
+        self._model = model
+        self._shape = shape
+        self._threads = threads
+
+    @property
+    def units(self) -> int:
+        """Trees in the model."""
+        return len(self._model.estimators_)
+
+    def predict(self, features: Matrix) -> Prediction:
+        """(n, n_classes) probabilities, or (n,) values."""
+        # scikit-learn's own threads add up the trees in any order; threads over rows give the same bits every time.
+        self._model.n_jobs = 1
+        predict = (
+            self._model.predict
+            if self._shape.task == Task.REGRESSION
+            else self._model.predict_proba
+        )
+        chunks = [
+            features[start : start + _PREDICT_ROWS]
+            for start in range(0, len(features), _PREDICT_ROWS)
+        ]
+        if len(chunks) < 2 or self._threads == 1:
+            return np.concatenate([predict(chunk) for chunk in chunks])
+        with ThreadPoolExecutor(self._threads) as pool:
+            return np.concatenate(list(pool.map(predict, chunks)))
+
+    def importance(self, features: Matrix) -> npt.NDArray[np.float64]:  # noqa: ARG002
+        """(p,) mean impurity decrease."""
+        return np.asarray(self._model.feature_importances_, dtype=np.float64)
+
+    def save(self, path: Path) -> None:
+        """Write a skops file."""
+        skops.io.dump(self._model, path)
+
+
+def validation_share(hyperparameters: RandomForestHyperparameters) -> float:  # noqa: ARG001
+    """More trees never overfit, so every training row is learned from."""
+    return 0.0
+
+
+def planned_units(hyperparameters: RandomForestHyperparameters) -> int:
+    """Trees."""
+    return hyperparameters.n_estimators
+
+
+def fit(
+    shape: Shape,
+    train: Part,
+    validation: Part | None,  # noqa: ARG001
+    hyperparameters: RandomForestHyperparameters,
+    *,
+    seed: int,
+    threads: int,
+    report: Report,
+) -> Forest:
+    """Grow all trees. Their number in a chunk follows the time that the one before took; it does not change the trees."""
+    kind = RandomForestRegressor if shape.task == Task.REGRESSION else RandomForestClassifier
+    total = hyperparameters.n_estimators
+    settings = hyperparameters.model_dump(exclude={"n_estimators"})
+    model = kind(n_estimators=0, warm_start=True, n_jobs=threads, random_state=seed, **settings)
+    done, chunk = 0, threads
+    while done < total:
+        since = time.monotonic()
+        model.n_estimators = min(total, done + chunk)
+        model.fit(train.features, train.target)
+        grown = model.n_estimators - done
+        done = model.n_estimators
+        per_tree = max((time.monotonic() - since) / grown, 1e-6)
+        chunk = threads * max(1, min(64, int(_CHUNK_SECONDS / per_tree / threads)))
+        report(done, total, {})
+    model.set_params(warm_start=False)
+    return Forest(model, shape, threads)
+
+
+def _check(model: _Model) -> None:
+    """Raises ValueError if a tree points outside itself, back at itself, or at a feature that is not there."""
+    for estimator in model.estimators_:
+        tree = estimator.tree_
+        nodes = np.arange(tree.node_count)
+        leaf = tree.children_left == -1
+        children = np.stack([tree.children_left, tree.children_right])[:, ~leaf]
+        feature = tree.feature[~leaf]
+        sound = (
+            len(tree.children_left) == len(tree.feature) == len(tree.value) == tree.node_count
+            and np.all(tree.children_right[leaf] == -1)
+            and np.all(children > nodes[~leaf])
+            and np.all(children < tree.node_count)
+            and np.all((feature >= 0) & (feature < model.n_features_in_))
+        )
+        if not sound:
+            raise ValueError("the forest's file holds a damaged tree")
+
+
+def load(path: Path, shape: Shape, *, threads: int) -> Forest:
+    """Read a skops file. Refuses types outside the pinned list, and damaged trees (ValueError)."""
+    model = skops.io.load(path, trusted=TRUSTED)
+    if not isinstance(model, RandomForestClassifier | RandomForestRegressor):
+        raise TypeError(f"{path.name} holds a {type(model).__name__}, not a random forest")
+    _check(model)
+    return Forest(model, shape, threads)

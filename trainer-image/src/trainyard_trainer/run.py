@@ -1,0 +1,229 @@
+"""The stages of a run, one after another."""
+
+import os
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from trainyard_schema import (
+    Hyperparameters,
+    Manifest,
+    ManifestFile,
+    ModelType,
+    ModelVersion,
+    Reason,
+    RunConfig,
+    RunResult,
+    Stage,
+    VersionKey,
+)
+from trainyard_schema.artifacts import MANIFEST
+from trainyard_schema.names import POD_UID_ENV, new_version
+
+from trainyard_trainer.interruption import Interruption
+from trainyard_trainer.progress import ProgressTracker
+
+if TYPE_CHECKING:
+    from trainyard_schema.artifacts import DataSource
+
+    from trainyard_trainer.training import Dataset, History, TrainedModel
+
+_log = structlog.get_logger()
+
+
+class Run:
+    """One model type of one TrainingJob, in one attempt."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        model_type: ModelType,
+        hyperparameters: Hyperparameters,
+        *,
+        threads: int,
+        tracker: ProgressTracker,
+        interruption: Interruption,
+        log_file: Path,
+        started: float,
+    ) -> None:
+        self._config = config
+        self._model_type = model_type
+        self._hyperparameters = hyperparameters
+        self._threads = threads
+        self._tracker = tracker
+        self._interruption = interruption
+        self._log_file = log_file
+        self._started = started
+        self._key = VersionKey(config.model, model_type, new_version())
+
+    def execute(self) -> RunResult:
+        """Do everything. Raises TrainerError for every failure that can be expected."""
+        # Imported here, so that progress is served before Arrow, boto3 and the model's library are loaded.
+        from trainyard_trainer import dataset as data, models, training  # noqa: PLC0415
+
+        config = self._config
+        with tempfile.TemporaryDirectory(prefix="trainyard-") as scratch:
+            folder = Path(scratch)
+            files = self._download(folder)
+            self._enter(Stage.VALIDATING)
+            table = data.read(files)
+            for path, _ in files:
+                path.unlink()
+            dataset = training.validate(table, config.data, config.seed)
+            del table
+            folds = config.cross_validation.folds if config.cross_validation else 0
+            if folds:
+                training.check_folds(dataset, folds)
+            _log.info(
+                "data is valid",
+                task=dataset.target.task,
+                training_rows=len(dataset.training),
+                holdout_rows=len(dataset.holdout),
+                columns=len(dataset.kinds),
+            )
+            learner = training.Learner(
+                self._model_type,
+                self._hyperparameters,
+                config.seed,
+                self._threads,
+                models.implementation(self._model_type),
+            )
+            self._enter(Stage.TRAINING)
+            units = learner.implementation.planned_units(self._hyperparameters)
+            history = training.History(self._tracker.count, folds + 1, units)
+            validated = (
+                training.cross_validate(learner, dataset, folds, history) if folds else {}
+            )
+            model = training.fit(learner, dataset, dataset.training, history.reporter("final"))
+            history.finish_fit()
+            _log.info("model is trained", units=model.fitted.units)
+            self._enter(Stage.EVALUATING)
+            holdout = training.measure(model, dataset, dataset.holdout)
+            _log.info("model is measured", **holdout)
+            sources = [source for _, source in files]
+            return self._file(folder, model, dataset, sources, history, holdout, validated)
+
+    def _enter(self, stage: Stage) -> None:
+        self._tracker.enter(stage)
+        _log.info("stage begins", stage=stage)
+
+    def _download(self, folder: Path) -> "list[tuple[Path, DataSource]]":
+        from trainyard_trainer import dataset as data  # noqa: PLC0415
+        from trainyard_trainer.storage import Storage  # noqa: PLC0415
+
+        self._enter(Stage.DOWNLOADING)
+        storage = Storage(self._config.storage, failure=Reason.STORAGE_UNAVAILABLE)
+        files = data.download(storage, self._config.data.uri, folder, self._tracker.advance)
+        for _, source in files:
+            _log.info("data is here", uri=source.uri, bytes=source.size_bytes, etag=source.etag)
+        return files
+
+    def _file(
+        self,
+        scratch: Path,
+        model: "TrainedModel",
+        dataset: "Dataset",
+        sources: "list[DataSource]",
+        history: "History",
+        holdout: dict[str, float],
+        validated: dict[str, float],
+    ) -> RunResult:
+        from trainyard_trainer import model_card, version_files  # noqa: PLC0415
+        from trainyard_trainer.preprocessing import rows_of  # noqa: PLC0415
+        from trainyard_trainer.publication import Publication  # noqa: PLC0415
+        from trainyard_trainer.storage import Storage, sha256_of  # noqa: PLC0415
+
+        config, key = self._config, self._key
+        publication = Publication(Storage(config.storage, failure=Reason.UPLOAD_FAILED), key)
+        schema = version_files.describe(self._model_type, dataset.target, model.preprocessor)
+        hyperparameters = self._hyperparameters.model_dump(mode="json")
+        sample = model.preprocessor.transform(
+            rows_of(dataset.features, dataset.holdout[:4096], list(dataset.kinds))
+        )
+        card = model_card.render(
+            config,
+            key.version,
+            schema,
+            sources,
+            dataset,
+            model,
+            model.fitted.importance(sample),
+            holdout,
+            validated,
+            hyperparameters,
+            publication.uri,
+        )
+        self._enter(Stage.UPLOADING)
+        folder = scratch / key.version
+        folder.mkdir()
+        paths = version_files.write(
+            folder,
+            model,
+            schema,
+            holdout=holdout,
+            cross_validation=validated,
+            history=history.records,
+            card=card,
+            log=self._log_file,
+        )
+        entries = [
+            ManifestFile(name=path.name, size_bytes=path.stat().st_size, sha256=sha256_of(path))
+            for path in paths
+        ]
+        metrics = version_files.as_metrics(self._model_type, holdout, validated)
+        self._interruption.guard(publication)
+        parent = publication.current()
+        publication.upload(
+            list(zip(paths, (entry.sha256 for entry in entries), strict=True)),
+            self._tracker.advance,
+        )
+        manifest = Manifest(
+            model=key.model,
+            model_type=self._model_type,
+            version=key.version,
+            created_at=datetime.now(UTC),
+            task=dataset.target.task,
+            data=sources,
+            rows=len(dataset.training) + len(dataset.holdout),
+            training_rows=len(dataset.training),
+            holdout_rows=len(dataset.holdout),
+            target=config.data.target,
+            exclude=config.data.exclude,
+            holdout_fraction=config.data.holdout_fraction,
+            cross_validation_folds=(
+                config.cross_validation.folds if config.cross_validation else None
+            ),
+            hyperparameters=hyperparameters,
+            seed=config.seed,
+            metrics=metrics,
+            warnings=dataset.warnings,
+            files=entries,
+            duration_seconds=time.monotonic() - self._started,
+            image=config.image,
+            libraries=version_files.library_versions(self._model_type),
+            requester=config.requester,
+            parent_version=parent,
+            training_job=config.training_job,
+            training_job_uid=config.training_job_uid,
+            pod_uid=os.environ.get(POD_UID_ENV),
+        )
+        manifest_file = folder / MANIFEST
+        publication.publish(manifest, manifest_file)
+        current = publication.make_current(manifest_file, overwrite=config.overwrite)
+        self._tracker.advance(1.0)
+        return RunResult(
+            model_type=self._model_type,
+            version=ModelVersion(
+                model_type=self._model_type,
+                version=key.version,
+                uri=publication.uri,
+                sha256=entries[0].sha256,
+                size_bytes=entries[0].size_bytes,
+                current=current,
+                duration_seconds=round(time.monotonic() - self._started, 3),
+            ),
+            metrics=metrics,
+        )
