@@ -51,13 +51,16 @@ Template = Callable[..., list[Object]]
 def template(helm: list[str]) -> Template:
     """Render the chart with values given as --set; names of values files come first."""
 
-    def render(values: dict[str, str], *files: str) -> list[Object]:
-        command = [*helm, "template", "trainyard", str(CHART), "--namespace", "ns"]
+    def render(
+        values: dict[str, str], *files: str, release: str = "trainyard", namespace: str = "ns"
+    ) -> list[Object]:
+        command = [*helm, "template", release, str(CHART), "--namespace", namespace]
         command += ["--kube-version", KUBERNETES]
         for file in files:
             command += ["--values", file]
         for key, value in values.items():
-            command += ["--set", f"{key}={value}"]
+            typed = value in {"true", "false"} or value.isdecimal()
+            command += ["--set" if typed else "--set-string", f"{key}={value}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise ValueError(done.stderr)
@@ -104,6 +107,31 @@ def test_every_object_is_one_that_kubernetes_knows(objects: list[Object]) -> Non
     for item in objects:
         if item["kind"] not in {"CustomResourceDefinition", "ServiceMonitor"}:
             kubernetes_validate.validate(item, KUBERNETES, strict=True)
+
+
+def test_names_that_yaml_reads_as_something_else_stay_names(template: Template) -> None:
+    values = {
+        "nameOverride": "on",
+        "storage.bucket": "1e3",
+        "storage.region": "1e3",
+        "storage.existingSecret": "1e3",
+        "auth.existingSecret": "1e3",
+        "image.pullSecrets[0]": "1e3",
+        "storage.bundled.persistence.storageClassName": "1e3",
+        "metrics.serviceMonitor.enabled": "true",
+    }
+    for item in template(values, release="y", namespace="1e3"):
+        if item["kind"] not in {"CustomResourceDefinition", "ServiceMonitor"}:
+            kubernetes_validate.validate(item, KUBERNETES, strict=True)
+
+
+def test_long_release_names_are_cut_to_what_kubernetes_takes(template: Template) -> None:
+    cut, whole = (
+        {item["metadata"]["name"] for item in template({}, release=release)}
+        for release in ("a" * 53, "trainyard")
+    )
+    assert max(len(name) for name in cut) <= 63
+    assert len(cut) == len(whole)
 
 
 def test_objects_stay_in_the_namespace_and_carry_the_labels(objects: list[Object]) -> None:
