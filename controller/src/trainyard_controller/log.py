@@ -47,4 +47,5 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    # Kopf tells of each event that a handler has taken note of.
+    logging.getLogger("kopf.objects").setLevel(max(logging.WARNING, root.level))

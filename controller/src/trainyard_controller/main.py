@@ -103,3 +103,7 @@ def main() -> None:
     except Exception:
         log.critical("cannot go on", exc_info=True)
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

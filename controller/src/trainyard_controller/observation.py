@@ -84,9 +84,8 @@ class Observation:
 
     @cached_property
     def failures(self) -> list[PodFailure]:
-        """The failed attempts by time. A pod stopped by suspend or cancel has not failed."""
-        suspended = self.job is not None and self.job["spec"]["suspend"]
-        stopped = self.spec.suspend or self.spec.cancel or suspended
+        """The failed attempts by time. A pod that was stopped on purpose has not failed."""
+        stopped = self.spec.suspend or self.spec.cancel or _stops_pods(self.job)
         gone = {pod["metadata"]["uid"] for pod in self.gone_pods}
         found = []
         for pod in self.all_pods:
@@ -97,3 +96,13 @@ class Observation:
             if not (interrupted and pod["metadata"]["uid"] in gone):
                 found.append(failure)
         return sorted(found, key=lambda failure: failure.time)
+
+
+def _stops_pods(job: Document | None) -> bool:
+    """Whether the Job itself deletes its pods: it is suspended, or beyond its deadline."""
+    if job is None:
+        return False
+    return job["spec"]["suspend"] or any(
+        condition.get("reason") == "DeadlineExceeded"
+        for condition in job["status"].get("conditions", [])
+    )

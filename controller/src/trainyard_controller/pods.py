@@ -73,8 +73,9 @@ def _condition(pod: Document, name: str, status: str) -> Document | None:
 
 
 def is_active(pod: Document) -> bool:
-    """Whether the pod has yet to end."""
-    return pod["status"].get("phase") not in ("Succeeded", "Failed")
+    """Whether the pod's trainer has yet to end. The pod's phase follows a moment later."""
+    ended = pod["status"].get("phase") in ("Succeeded", "Failed")
+    return not ended and _state(pod, "terminated") is None
 
 
 def is_running(pod: Document) -> bool:
@@ -118,7 +119,10 @@ def _terminated_problem(
     pod: Document, terminated: Document, kind: ModelType, spec: TrainingJobSpec
 ) -> Problem:
     code = terminated.get("exitCode", 0)
-    if terminated.get("reason") == "OOMKilled":
+    # Container runtimes can miss why the kernel killed a container (seen with containerd 1.6 on
+    # cgroup v1). Nothing else sends SIGKILL to a pod that nobody has deleted.
+    killed = code == OOM_EXIT_CODE and "deletionTimestamp" not in pod["metadata"]
+    if killed or terminated.get("reason") == "OOMKilled":
         limit = spec.resources.limits.memory
         return Problem(
             reason=Reason.OOM_KILLED,
@@ -136,8 +140,7 @@ def _terminated_problem(
     last = _last_line(terminated.get("message", ""))
     if code == OOM_EXIT_CODE:
         return Problem(
-            reason=Reason.TRAINER_CRASHED,
-            message=f"{kind} was killed (exit code {code}): look at the node's memory and events",
+            reason=Reason.INTERRUPTED, message=f"{kind} did not stop in time and was killed"
         )
     if code == 0:
         return Problem(
@@ -204,8 +207,10 @@ def waiting_problem(pod: Document) -> Problem | None:
             )
     unscheduled = _condition(pod, "PodScheduled", "False")
     if unscheduled is not None and unscheduled.get("reason") == "Unschedulable":
+        # What follows the first sentence is about preemption, and changes from try to try.
+        why = unscheduled.get("message", "").partition(". ")[0].rstrip(".")
         return Problem(
             reason=Reason.UNSCHEDULABLE,
-            message=f"no node takes the pod: {unscheduled.get('message', '')}",
+            message=f"no node takes the pod: {why}; ask for less in spec.resources, or wait",
         )
     return None

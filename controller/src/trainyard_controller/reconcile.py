@@ -8,6 +8,7 @@ import structlog
 from pydantic import ValidationError
 from trainyard_schema import (
     TERMINAL_PHASES,
+    ConditionType,
     Phase,
     Reason,
     RunConfig,
@@ -37,6 +38,8 @@ from trainyard_controller.workqueue import WorkQueue
 REFUSED_RETRY_SECONDS = 15.0
 POD_GRACE_SECONDS = 5.0
 """How long a Job may be without a pod before its Events are asked why."""
+SETTLE_SECONDS = 2.0
+"""How long a change that can wait is kept back, for a greater one may follow."""
 SURELY_SEEN_SECONDS = 30.0
 """One older than this may have run and lost its Job already: look before a Job is created."""
 
@@ -70,6 +73,7 @@ class Reconciler:
         self._instance = instance
         self._now = now
         self._written: dict[Key, float] = {}
+        self._noticed: dict[Key, float] = {}
         self._refusals: dict[str, Problem] = {}
 
     async def __call__(self, key: Key) -> None:
@@ -99,6 +103,7 @@ class Reconciler:
 
     def _forget(self, key: Key, training_job: TrainingJob | None) -> None:
         self._written.pop(key, None)
+        self._noticed.pop(key, None)
         if training_job is None:
             self._queue.forget(key)
         else:
@@ -237,15 +242,13 @@ class Reconciler:
         return changed, self._cache.job(training_job)
 
     async def _write(self, training_job: TrainingJob, status: TrainingJobStatus) -> None:
-        before = training_job.status
+        key, before = training_job.key, training_job.status
         if status == before:
+            self._noticed.pop(key, None)
             return
-        if not _matters(before, status):
-            written = self._written.get(training_job.key)
-            wait = self._settings.progress_seconds - (time.monotonic() - (written or -1e9))
-            if wait > 0:
-                self._queue.add_after(training_job.key, wait)
-                return
+        if not _matters(before, status) and (wait := self._wait(key)) > 0:
+            self._queue.add_after(key, wait)
+            return
         try:
             fresh = await self._api.replace_status(
                 name=training_job.name,
@@ -260,20 +263,31 @@ class Reconciler:
         except RefusedError as error:
             if error.status != 404:
                 raise
-            self._cache.drop_training_job(training_job.key, training_job.uid)
+            self._cache.drop_training_job(key, training_job.uid)
             return
-        self._written[training_job.key] = time.monotonic()
+        self._written[key] = time.monotonic()
+        self._noticed.pop(key, None)
         self._cache.put_training_job(fresh)
         log.info(
             "status",
-            key="/".join(training_job.key),
+            key="/".join(key),
             phase=status.phase,
             reason=status.reason,
             message=status.message,
         )
         await self._announce(training_job, status)
         if status.phase in TERMINAL_PHASES:
-            self._queue.add(training_job.key)
+            self._queue.add(key)
+
+    def _wait(self, key: Key) -> float:
+        """Seconds until a change that can wait is written: more may come, above all the end."""
+        now = time.monotonic()
+        settled = self._noticed.setdefault(key, now) + SETTLE_SECONDS
+        written = self._written.get(key)
+        due = (
+            settled if written is None else max(settled, written + self._settings.progress_seconds)
+        )
+        return due - now
 
     async def _refresh(self, training_job: TrainingJob) -> None:
         live = await self._api.get_training_job(training_job.name)
@@ -315,7 +329,11 @@ def _matters(before: TrainingJobStatus, after: TrainingJobStatus) -> bool:
             status.phase or Phase.PENDING,
             status.reason,
             status.observed_generation,
-            [(condition.type, condition.status) for condition in status.conditions],
+            [
+                (condition.type, condition.status)
+                for condition in status.conditions
+                if condition.type not in (ConditionType.POD_READY, ConditionType.MODEL_UPLOADED)
+            ],
         )
 
     return essence(before) != essence(after)

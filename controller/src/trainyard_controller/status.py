@@ -115,7 +115,7 @@ def _set_way(conditions: Conditions, seen: Observation, stands: Outcome) -> None
 
     if seen.trainer_runs:
         conditions.set(ConditionType.POD_READY, "True", "TrainerRunning")
-    else:
+    elif stands.phase is not Phase.RUNNING:
         why = "Finished" if stands.completion_time else stands.reason or stands.phase
         conditions.set(ConditionType.POD_READY, "False", why)
 
