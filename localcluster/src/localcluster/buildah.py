@@ -62,14 +62,24 @@ def storage_root() -> Path:
 
 @contextmanager
 def using_storage() -> Iterator[None]:
-    """Hold the storage for a build; whoever is alone first removes what killed builds left."""
-    lock = storage_root() / "in-use.lock"
-    with locked_if_free(lock) as alone:
+    """Hold the storage for a build, after removing what killed builds left."""
+    release_storage()
+    with locked(_storage_lock(), shared=True):
+        yield
+
+
+def release_storage() -> None:
+    """Remove mounts and containers that killed builds left, unless a build is going on."""
+    if not storage_root().exists():
+        return
+    with locked_if_free(_storage_lock()) as alone:
         if alone:
             unmount_under(storage_root())
             buildah("rm", "--all")
-    with locked(lock, shared=True):
-        yield
+
+
+def _storage_lock() -> Path:
+    return storage_root() / "in-use.lock"
 
 
 def buildah(*arguments: str, log: Path | None = None, advice: str = "") -> str:

@@ -15,7 +15,6 @@ from rich.table import Table
 
 from localcluster.cluster import Cluster
 from localcluster.errors import LocalclusterError, NotRunningError
-from localcluster.progress import last_line
 from localcluster.settings import Publish, Settings
 
 app = typer.Typer(
@@ -83,11 +82,10 @@ def status(
         }
         typer.echo(json.dumps(document, indent=2))
     else:
-        table = Table("Component", "State", "PID", "Restarts", "Last log line")
+        table = Table("Component", "State", "PID", "Restarts")
         for name, component in components.items():
             pid = str(component.pid or "")
-            line = last_line(cluster.layout.log(name), limit=70)
-            table.add_row(name, component.state, pid, str(component.restarts), line)
+            table.add_row(name, component.state, pid, str(component.restarts))
         Console().print(table if running else f"not running: {cluster.layout.state}")
     if not running:
         raise typer.Exit(1)

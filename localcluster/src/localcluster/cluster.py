@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeGuard
 
 from localcluster import buildah, iptables, machine, packages
 from localcluster.cleanup import data_folders, remove_from_machine, stop_components
 from localcluster.commands import run
 from localcluster.configure import write_configuration
 from localcluster.errors import ClusterAliveError, LocalclusterError, NotRunningError
-from localcluster.files import locked
+from localcluster.files import locked, locked_if_free
 from localcluster.layout import LONGEST_STATE_PATH, Layout
 from localcluster.nodebinary import link_components, node_binary
 from localcluster.owner import LOCK, RECORD, Owner, read_owner
@@ -55,11 +57,12 @@ class Cluster:
             LocalclusterError: a step failed; the message says which, and what to do.
         """
         self._require_usable_machine()
-        with locked(LOCK):
-            owner = self._require_ownable()
-            binary, base_log = self._prepare()
+        with self._machine_lock():
+            owner = read_owner()
+            if self._is_foreign(owner) and owner.alive:
+                raise ClusterAliveError(Path(owner.state))
             settings = Settings(
-                node_binary=str(binary),
+                node_binary=str(self._prepare()),
                 publish=tuple(publish),
                 registry_port=registry_port,
                 pod_mtu=machine.default_mtu(),
@@ -69,30 +72,31 @@ class Cluster:
                 with self._progress.step("starting the components"):
                     self._start(settings)
             await_components(self.layout, self._progress)
-            self._push_pause_image(settings, base_log)
             with self._progress.step("waiting for the node"):
+                self._push_pause_image(settings)
                 await_node(self.layout)
 
     def down(self, *, purge: bool = False) -> None:
         """Remove the cluster from the machine, with its data; the logs stay unless `purge`.
 
-        Raises:
-            ClusterAliveError: the running cluster is another folder's.
+        Remains of another folder's dead cluster go, too; a living one is left alone.
         """
-        with locked(LOCK):
-            owner = self._require_ownable()
-            with self._progress.step("removing the cluster"):
-                if owner is not None and Path(owner.state) != self.layout.state:
-                    remove_from_machine(Layout(Path(owner.state)), owner)
+        self._require_root()
+        with self._machine_lock(), self._progress.step(f"removing {self.layout.state}"):
+            owner = read_owner()
+            if self._is_foreign(owner):
+                self._down_beside(owner)
+            else:
                 remove_from_machine(self.layout, owner)
-                for path in data_folders(self.layout):
-                    if path.is_dir() and not path.is_symlink():
-                        shutil.rmtree(path)
-                    else:
-                        path.unlink()
-                if purge:
-                    shutil.rmtree(self.layout.state, ignore_errors=True)
                 RECORD.unlink(missing_ok=True)
+            buildah.release_storage()
+            for path in data_folders(self.layout):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+            if purge:
+                shutil.rmtree(self.layout.state, ignore_errors=True)
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """Run kubectl as administrator and give its output."""
@@ -125,6 +129,7 @@ class Cluster:
             NotRunningError: it is to be pushed and the cluster is down.
             LocalclusterError: the build failed; the message has the end of its log.
         """
+        self._require_root()
         settings = Settings.load(self.layout.settings)
         if push and (settings is None or not self.running):
             raise NotRunningError(self.layout.state)
@@ -151,34 +156,48 @@ class Cluster:
             reference = buildah.push(image.image_id, settings.registry, name, log)
         return buildah.BuiltImage(name, image.image_id, reference)
 
-    def _require_usable_machine(self) -> None:
+    def _require_root(self) -> None:
         if os.geteuid() != 0:
-            raise LocalclusterError("a cluster needs root: it makes namespaces, mounts and devices")
+            raise LocalclusterError("this needs root: it makes namespaces, mounts and devices")
+
+    def _require_usable_machine(self) -> None:
+        self._require_root()
         if len(str(self.layout.state)) > LONGEST_STATE_PATH:
             raise LocalclusterError(
                 f"the state folder's path is too long for a socket in it: {self.layout.state}\n"
                 f"Choose one of at most {LONGEST_STATE_PATH} characters by --state."
             )
 
-    def _require_ownable(self) -> Owner | None:
-        owner = read_owner()
-        if owner is not None and owner.alive and Path(owner.state) != self.layout.state:
-            raise ClusterAliveError(Path(owner.state))
-        return owner
+    @contextmanager
+    def _machine_lock(self) -> Iterator[None]:
+        with locked_if_free(LOCK) as free:
+            if free:
+                yield
+                return
+        self._progress.say("waiting for another localcluster command on this machine to end")
+        with locked(LOCK):
+            yield
 
-    def _prepare(self) -> tuple[Path, Path]:
+    def _is_foreign(self, owner: Owner | None) -> TypeGuard[Owner]:
+        return owner is not None and Path(owner.state) != self.layout.state
+
+    def _prepare(self) -> Path:
         """Everything that takes minutes the first time, at once; gives the node binary."""
-        binary_log = self.layout.log("node-binary")
-        base_log = self.layout.log("base-image")
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            with self._progress.step("making sure of the node binary", binary_log):
-                binary = pool.submit(node_binary, binary_log)
+        binary_log, base_log = self.layout.log("node-binary"), self.layout.log("base-image")
+        with (
+            ThreadPoolExecutor(max_workers=1) as pool,
+            self._progress.step("making sure of the node binary", binary_log),
+        ):
+            binary = pool.submit(node_binary, binary_log)
+            try:
                 self._install_packages()
-                base = pool.submit(buildah.base_image, base_log)
-                linked = binary.result()
-            with self._progress.step("making sure of the base image", base_log):
-                base.result()
-        return linked, base_log
+                with self._progress.step("making sure of the base image", base_log):
+                    buildah.base_image(base_log)
+            except LocalclusterError as error:
+                # The build goes on, for its result is kept; the error need not wait for it.
+                self._progress.say(f"error: {error}")
+                raise
+            return binary.result()
 
     def _install_packages(self) -> None:
         missing = packages.missing_packages()
@@ -187,15 +206,27 @@ class Cluster:
             with self._progress.step(f"installing {' '.join(missing)}", log):
                 packages.install(missing, log)
 
+    def _down_beside(self, owner: Owner) -> None:
+        if owner.alive:
+            self._progress.say(f"the cluster of {owner.state} is running and stays as it is")
+            stop_components(self.layout)
+            machine.unmount_under(self.layout.state)
+        else:
+            self._progress.say(f"removing what the dead cluster of {owner.state} left, too")
+            remove_from_machine(Layout(Path(owner.state)), owner)
+            remove_from_machine(self.layout, None)
+            RECORD.unlink(missing_ok=True)
+
     def _remove_foreign_remains(self, owner: Owner | None) -> None:
-        if owner is not None and Path(owner.state) != self.layout.state:
+        if self._is_foreign(owner):
             with self._progress.step(f"removing what the dead cluster of {owner.state} left"):
                 remove_from_machine(Layout(Path(owner.state)), owner)
                 RECORD.unlink(missing_ok=True)
-        elif owner is None and iptables.has_kubernetes_rules():
+        elif owner is None and not self.running and iptables.has_kubernetes_rules():
             raise LocalclusterError(
-                "this machine has rules of another Kubernetes (chain KUBE-SERVICES): "
-                "a second one beside it would break both"
+                "this machine has rules of another Kubernetes (chain KUBE-SERVICES), and a second "
+                "one beside it would break both.\nIf they are remains of a localcluster, "
+                f"remove them: localcluster down --state {self.layout.state}"
             )
 
     def _start(self, settings: Settings) -> None:
@@ -220,6 +251,7 @@ class Cluster:
             sysctls, paths = owner.sysctls, owner.paths
         Owner(str(self.layout.state), boot_id(), sysctls, paths, supervisor).save()
 
-    def _push_pause_image(self, settings: Settings, log: Path) -> None:
+    def _push_pause_image(self, settings: Settings) -> None:
+        log = self.layout.log("base-image")
         source = buildah.pause_image(log)
         buildah.push(source, settings.registry, source.removeprefix("localhost/"), log)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from localcluster.commands import run
+from localcluster.commands import run, succeeds
 from localcluster.layout import POD_CIDR
 
 COMMENT = "localcluster"
@@ -13,11 +13,13 @@ FAMILIES = ("iptables", "ip6tables")
 _CLUSTER_CHAIN = re.compile(r"^(KUBE|CNI)-")
 
 OWN_RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("filter", ("INPUT", "-s", POD_CIDR)),
     ("filter", ("FORWARD", "-s", POD_CIDR)),
     ("filter", ("FORWARD", "-d", POD_CIDR)),
     ("nat", ("POSTROUTING", "-s", POD_CIDR, "!", "-d", POD_CIDR)),
 )
-"""Pods may be forwarded although another tool made DROP the default, and leave by our address."""
+"""Pods reach the node and each other although a firewall drops by default; they leave by the
+machine's address."""
 _TARGETS = {"filter": ("-j", "ACCEPT"), "nat": ("-j", "MASQUERADE")}
 
 
@@ -40,6 +42,8 @@ def _is_present(saved: str, chain: str, match: Iterable[str]) -> bool:
 def remove_cluster_rules() -> None:
     """Remove every rule and chain that a cluster made, of both address families."""
     for family in FAMILIES:
+        if not succeeds((f"{family}-save",)):
+            continue  # a machine may do without IPv6, or not have the program yet
         plan = removal_plan(run((f"{family}-save",)))
         if plan:
             run((f"{family}-restore", "--wait", "--noflush"), stdin=plan)

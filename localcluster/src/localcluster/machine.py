@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from localcluster.commands import run, succeeds
+from localcluster.errors import LocalclusterError
 from localcluster.layout import BRIDGE, CGROUP, NETWORK, NODE_IP, POD_CIDR
 
 SYSCTLS = (
@@ -145,7 +146,9 @@ def remove_cgroups(*, seconds: float = 10.0) -> None:
                     folder.rmdir()
             if root.exists():
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"cgroup {root} still has processes: {pods_processes()}")
+                    raise LocalclusterError(
+                        f"cgroup {root} cannot be removed; processes in it: {pods_processes()}"
+                    )
                 time.sleep(0.05)
 
 
@@ -172,6 +175,10 @@ def unmount_under(root: Path) -> None:
     for point in mounts_under(root, Path("/proc/self/mountinfo").read_text()):
         if not succeeds(("umount", point)):
             succeeds(("umount", "--lazy", point))
+    left = mounts_under(root, Path("/proc/self/mountinfo").read_text())
+    if left:
+        # Going on would delete what is mounted together with the folder.
+        raise LocalclusterError(f"still mounted: {' '.join(left)}\nUnmount that by hand first.")
 
 
 def remove_outside_files(state: Path, absent: Iterable[str]) -> None:

@@ -70,6 +70,7 @@ def node_binary(log: Path) -> Path:
             (
                 go,
                 "build",
+                "-v",
                 "-trimpath",
                 "-buildvcs=false",
                 "-ldflags",

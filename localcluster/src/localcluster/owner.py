@@ -45,7 +45,7 @@ class Owner:
 def read_owner(path: Path = RECORD) -> Owner | None:
     """The record; None where there is none or it is damaged."""
     try:
-        raw = json.loads(path.read_text())
+        raw = dict(json.loads(path.read_text()))
         supervisor = raw.pop("supervisor")
         paths = tuple(raw.pop("paths"))
         return Owner(paths=paths, supervisor=ProcessId(**supervisor) if supervisor else None, **raw)

@@ -17,6 +17,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from localcluster.layout import API_SERVICE_IP, CLUSTER_DOMAIN, NODE_IP, NODE_NAME
 
+FRONT_PROXY = "front-proxy-client"
+"""The only name that may act for others, towards aggregated API servers."""
 VALID_FOR = datetime.timedelta(days=3650)
 CLOCK_SKEW = datetime.timedelta(hours=1)
 
@@ -56,6 +58,7 @@ IDENTITIES = (
     ),
     Identity("admin", "kubernetes-admin", groups=("system:masters",)),
     Identity("supervisor", "localcluster-supervisor", groups=("system:masters",)),
+    Identity("front-proxy", FRONT_PROXY),
     Identity("controller-manager", "system:kube-controller-manager"),
     Identity("scheduler", "system:kube-scheduler"),
     Identity("proxy", "system:kube-proxy"),
@@ -66,7 +69,7 @@ IDENTITIES = (
 
 def ensure_pki(folder: Path) -> None:
     """Make every key and certificate, unless a whole set is there."""
-    if folder.is_dir():
+    if all((folder / f"{identity.file}.crt").exists() for identity in IDENTITIES):
         return
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -98,6 +101,7 @@ def ensure_pki(folder: Path) -> None:
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
     )
+    shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)
 
 

@@ -75,8 +75,8 @@ def _unready(layout: Layout) -> str:
             return str(ready.get("message", "no condition Ready yet"))
         if any(t["key"] == "node.kubernetes.io/not-ready" for t in node["spec"].get("taints", ())):
             return "its not-ready taint is still there"
-        _kubectl(layout, "get", "serviceaccount", "default", "--namespace=default")
-        _kubectl(layout, "get", "persistentvolume", *volume_names())
+        volumes = (f"persistentvolume/{name}" for name in volume_names())
+        _kubectl(layout, "get", "--namespace=default", "serviceaccount/default", *volumes)
     except CommandFailedError as error:
         return str(error)
     return ""
