@@ -52,3 +52,7 @@ def main() -> None:
         timeout_graceful_shutdown=_GRACE_SECONDS,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
     )
+
+
+if __name__ == "__main__":
+    main()
