@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sys
 from contextlib import AsyncExitStack
+from typing import Any
 
 import kopf
 import structlog
@@ -37,6 +38,7 @@ async def run(settings: Settings) -> None:
     """Run the operator until SIGTERM. Raises where it cannot go on."""
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(Api.connect(settings.namespace))
+        instance = socket.gethostname()
         cache = Cache()
         queue: WorkQueue[Key] = WorkQueue()
         clock = WatchClock()
@@ -51,7 +53,7 @@ async def run(settings: Settings) -> None:
             queue=queue,
             poller=poller,
             settings=settings,
-            instance=socket.gethostname(),
+            instance=instance,
         )
         await _prime(api, cache)
         await stack.enter_async_context(health.serve(settings.metrics_port))
@@ -66,8 +68,11 @@ async def run(settings: Settings) -> None:
                 *(work(queue, reconcile) for _ in range(settings.workers)),
             )
         ]
+        # Kopf would make up an identity from the name of the user, who has none in a container.
+        identity: Any = instance
         operator = asyncio.create_task(
             kopf.operator(
+                identity=identity,
                 registry=registry(cache, queue, clock),
                 settings=kopf_settings(),
                 namespaces=[settings.namespace],

@@ -1,0 +1,116 @@
+from trainyard_controller.cache import Cache
+from trainyard_schema import Phase, names
+
+from .samples import (
+    JOB_NAME,
+    UID,
+    job,
+    pod,
+    running,
+    training_job_document,
+)
+
+KEY = ("lab", "churn")
+
+
+def filled() -> Cache:
+    cache = Cache()
+    assert cache.put_training_job(training_job_document())
+    assert cache.put_job(job(version=200))
+    assert cache.put_pod(running(version=300))
+    return cache
+
+
+def test_what_is_repeated_or_late_is_no_news() -> None:
+    cache = filled()
+    assert not cache.put_training_job(training_job_document())
+    assert not cache.put_job(job(version=200))
+    assert not cache.put_job(job(version=199, suspend=True))
+    assert not cache.put_pod(pod(version=299))
+    assert cache.put_job(job(version=1000, suspend=True))
+
+
+def test_jobs_and_pods_find_their_training_job() -> None:
+    cache = filled()
+    assert cache.key_of(job()) == KEY
+    assert cache.key_of(pod()) == KEY
+    stranger = pod()
+    stranger["metadata"]["labels"] = {}
+    assert cache.key_of(stranger) is None
+    assert not cache.put_pod(stranger)
+
+
+def test_a_pod_that_is_gone_stays_gone_and_is_remembered() -> None:
+    cache = filled()
+    assert cache.drop_pod(running(version=301))
+    assert cache.pods(UID) == []
+    assert [gone["metadata"]["uid"] for gone in cache.gone_pods(UID)] == ["pod-0"]
+    assert not cache.put_pod(running(version=300))
+    assert not cache.drop_pod(running(version=301))
+
+
+def test_a_listing_replaces_what_was_known() -> None:
+    cache = filled()
+    assert cache.replace_pods(UID, [running(1, version=310)])
+    assert [one["metadata"]["uid"] for one in cache.pods(UID)] == ["pod-1"]
+    assert not cache.replace_pods(UID, [running(1, version=310)])
+
+
+def test_created_again_under_the_same_name_it_inherits_nothing() -> None:
+    cache = filled()
+    again = training_job_document()
+    again["metadata"] |= {"uid": "another-uid", "resourceVersion": "50"}
+    assert cache.put_training_job(again)
+    fresh = cache.training_job(KEY)
+    assert fresh is not None
+    assert cache.job(fresh) is None
+    assert cache.pods("another-uid") == []
+    assert cache.key_of(pod()) is None
+
+
+def test_the_end_of_one_does_not_touch_its_successor() -> None:
+    cache = filled()
+    cache.drop_training_job(KEY, "an-older-uid")
+    assert cache.training_job(KEY) is not None
+    assert not cache.drop_job(JOB_NAME, "an-older-uid")
+    cache.drop_training_job(KEY, UID)
+    assert cache.training_job(KEY) is None
+
+
+def test_a_job_with_our_name_and_another_owner_is_not_ours() -> None:
+    cache = filled()
+    foreign = job(version=500)
+    foreign["metadata"]["labels"] = {names.UID_LABEL: "somebody-else"}
+    cache.put_job(foreign)
+    one = cache.training_job(KEY)
+    assert one is not None
+    assert cache.job(one) is None
+
+
+def test_finished_ones_are_kept_small_and_out_of_the_resync() -> None:
+    cache = filled()
+    done = training_job_document({"phase": "Succeeded", "jobName": JOB_NAME, "message": "long"})
+    done["metadata"]["resourceVersion"] = "400"
+    done["spec"]["ttlSecondsAfterFinished"] = 60
+    assert cache.put_training_job(done)
+    one = cache.training_job(KEY)
+    assert one is not None
+    assert one.finished
+    assert one.spec == {"ttlSecondsAfterFinished": 60}
+    assert one.status.message is None
+    assert list(cache.unfinished()) == []
+    assert cache.running_pods() == []
+
+
+def test_a_status_of_another_version_still_tells_that_it_has_finished() -> None:
+    cache = Cache()
+    cache.put_training_job(training_job_document({"phase": "Failed", "reason": "FromTheFuture"}))
+    one = cache.training_job(KEY)
+    assert one is not None
+    assert one.status.phase is Phase.FAILED
+
+
+def test_running_pods_are_those_to_poll() -> None:
+    cache = filled()
+    cache.put_pod(pod(1))
+    assert [one["metadata"]["uid"] for _, one in cache.running_pods()] == ["pod-0"]

@@ -1,0 +1,55 @@
+import pytest
+from trainyard_controller.leaderboard import LOWER_IS_BETTER, best, merge, primary_metric
+from trainyard_schema import Metric, ModelType, ModelVersion, RunResult
+
+from .samples import metric_of, version_of
+
+XGBOOST, FOREST, NET = ModelType
+
+
+def metrics(name: str, *values: str) -> list[Metric]:
+    return [
+        Metric.model_validate(metric_of(kind, value, name))
+        for kind, value in zip(ModelType, values, strict=False)
+    ]
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "accuracy", "r2", "f1"])
+def test_more_is_better(name: str) -> None:
+    found = best(metrics(name, "0.7", "0.9", "0.8"))
+    assert found is not None
+    assert found.model_type == FOREST
+
+
+@pytest.mark.parametrize("name", sorted(LOWER_IS_BETTER))
+def test_less_of_an_error_is_better(name: str) -> None:
+    found = best(metrics(name, "0.7", "9", "10"))
+    assert found is not None
+    assert found.model_type == XGBOOST
+
+
+def test_only_the_first_holdout_metric_of_each_model_counts() -> None:
+    cross = Metric(model_type=XGBOOST, name="roc_auc", value="0.99", split="cross-validation")
+    given = [cross, *metrics("roc_auc", "0.8"), *metrics("accuracy", "0.95")]
+    assert primary_metric(given) == "roc_auc=0.8000"
+
+
+def test_nothing_known_nothing_shown() -> None:
+    assert primary_metric([]) is None
+
+
+def test_what_is_known_stays_and_what_is_new_is_filed_in_order() -> None:
+    first = ModelVersion.model_validate(version_of(NET))
+    again = first.model_copy(update={"version": "20270101T000000Z-ffffffff"})
+    new = ModelVersion.model_validate(version_of(XGBOOST))
+    models, numbers = merge(
+        [first],
+        metrics("roc_auc", "", "", "0.8")[2:],
+        [
+            RunResult(version=again, metrics=metrics("roc_auc", "", "", "0.1")[2:]),
+            RunResult(version=new, metrics=metrics("roc_auc", "0.7")),
+            RunResult(message="no version"),
+        ],
+    )
+    assert models == [new, first]
+    assert [(m.model_type, m.value) for m in numbers] == [(XGBOOST, "0.7"), (NET, "0.8")]

@@ -1,0 +1,432 @@
+"""Whole statuses for the typical moments of a run, and single facts for the rest."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from trainyard_controller.objects import TrainingJob
+from trainyard_controller.observation import Observation
+from trainyard_controller.pods import Problem
+from trainyard_controller.status import desired_status, rejected_status
+from trainyard_schema import ModelType, Reason, RunResult, TrainingJobSpec, TrainingJobStatus
+from trainyard_schema.run import RunProgress
+
+from .samples import (
+    COMPLETE,
+    FAILED,
+    JOB_NAME,
+    NOW,
+    ended,
+    job,
+    metric_of,
+    pod,
+    running,
+    succeeded,
+    terminated,
+    training_job,
+    version_of,
+    waiting,
+)
+
+XGBOOST, FOREST, NET = ModelType
+STAMP = "2026-11-23T09:05:00Z"
+
+
+def status_of(one: TrainingJob, **seen: Any) -> dict[str, Any]:
+    observation = Observation(
+        training_job=one,
+        spec=TrainingJobSpec.from_stored(one.spec),
+        **{"job": None, "now": NOW, **seen},
+    )
+    return desired_status(observation).to_dict()
+
+
+def condition(kind: str, status: str, reason: str, message: str = "") -> dict[str, Any]:
+    return {
+        "type": kind,
+        "status": status,
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": STAMP,
+        "observedGeneration": 1,
+    }
+
+
+def report(kind: ModelType, percent: int, stage: str = "Training") -> RunProgress:
+    return RunProgress.model_validate(
+        {
+            "modelType": kind,
+            "stage": stage,
+            "progress": {
+                "percent": percent,
+                "unit": "rounds",
+                "done": percent,
+                "total": 100,
+                "updatedAt": "2026-11-23T09:04:59Z",
+            },
+        }
+    )
+
+
+def failure(reason: str, message: str, exit_code: int, kind: str = "xgboost") -> dict[str, Any]:
+    return {
+        "attempt": 1,
+        "modelType": kind,
+        "reason": reason,
+        "exitCode": exit_code,
+        "message": message,
+        "time": "2026-11-23T09:03:00Z",
+    }
+
+
+EMPTY: dict[str, Any] = {"metrics": [], "models": [], "model": "churn", "observedGeneration": 1}
+STARTING = {
+    **EMPTY,
+    "phase": "Starting",
+    "jobName": JOB_NAME,
+    "attempts": 0,
+    "conditions": [condition("Accepted", "True", "Accepted"),
+                   condition("PodReady", "False", "Starting")],
+}  # fmt: skip
+RUNNING = {
+    **EMPTY,
+    "phase": "Running",
+    "jobName": JOB_NAME,
+    "attempts": 1,
+    "startTime": "2026-11-23T09:00:05Z",
+    "conditions": [condition("Accepted", "True", "Accepted"),
+                   condition("PodReady", "True", "TrainerRunning")],
+}  # fmt: skip
+OOM = (
+    "xgboost was OOMKilled at its memory limit of 1Gi: "
+    "raise spec.resources.limits.memory in a new TrainingJob"
+)
+
+TABLE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    (
+        "before its Job is there",
+        {},
+        {
+            **EMPTY,
+            "phase": "Pending",
+            "attempts": 0,
+            "conditions": [
+                condition("Accepted", "True", "Accepted"),
+                condition("PodReady", "False", "Pending"),
+            ],
+        },
+    ),
+    ("its Job is there", {"job": job()}, STARTING),
+    ("its pod is there", {"job": job(), "pods": [pod()]}, STARTING),
+    ("its trainer runs", {"job": job(), "pods": [running()]}, RUNNING),
+    (
+        "its trainer tells of progress",
+        {"job": job(), "pods": [running()], "reports": {XGBOOST: report(XGBOOST, 40)}},
+        {
+            **RUNNING,
+            "stage": "Training",
+            "progress": {
+                "percent": 40,
+                "unit": "rounds",
+                "done": 40,
+                "total": 100,
+                "updatedAt": "2026-11-23T09:04:59Z",
+            },
+        },
+    ),
+    (
+        "no node takes it",
+        {
+            "job": job(),
+            "pods": [
+                pod(
+                    conditions=[
+                        {
+                            "type": "PodScheduled",
+                            "status": "False",
+                            "reason": "Unschedulable",
+                            "message": "0/1 nodes are available: 1 Insufficient cpu. preemption: 0",
+                        }
+                    ]
+                )
+            ],
+        },
+        {
+            **STARTING,
+            "reason": "Unschedulable",
+            "message": "no node takes the pod: 0/1 nodes are available: 1 Insufficient cpu; "
+            "ask for less in spec.resources, or wait",
+            "conditions": [
+                condition("Accepted", "True", "Accepted"),
+                condition("PodReady", "False", "Unschedulable"),
+            ],
+        },
+    ),
+    (
+        "the namespace is full",
+        {"job": job(), "refusal": Problem(reason=Reason.QUOTA_EXCEEDED, message="full")},
+        {
+            **STARTING,
+            "phase": "Pending",
+            "reason": "QuotaExceeded",
+            "message": "full",
+            "conditions": [
+                condition("Accepted", "True", "Accepted"),
+                condition("PodReady", "False", "QuotaExceeded"),
+            ],
+        },
+    ),
+    (
+        "its Job is refused",
+        {"refusal": Problem(reason=Reason.JOB_CREATION_FAILED, message="no")},
+        {
+            **EMPTY,
+            "phase": "Pending",
+            "reason": "JobCreationFailed",
+            "message": "no",
+            "attempts": 0,
+            "conditions": [
+                condition("Accepted", "False", "JobCreationFailed", "no"),
+                condition("PodReady", "False", "JobCreationFailed"),
+            ],
+        },
+    ),
+    (
+        "it succeeded",
+        {
+            "job": job(COMPLETE, completionTime="2026-11-23T09:04:00Z"),
+            "pods": [succeeded(XGBOOST, "0.845312")],
+        },
+        {
+            **RUNNING,
+            "phase": "Succeeded",
+            "message": "uploaded xgboost",
+            "completionTime": "2026-11-23T09:04:00Z",
+            "progress": {"percent": 100, "updatedAt": "2026-11-23T09:04:00Z"},
+            "primaryMetric": "roc_auc=0.8453",
+            "metrics": [metric_of(XGBOOST, "0.845312")],
+            "models": [version_of(XGBOOST)],
+            "conditions": [
+                condition("Accepted", "True", "Accepted"),
+                condition("PodReady", "False", "Finished"),
+                condition("ModelUploaded", "True", "Uploaded", "uploaded xgboost"),
+                condition("Complete", "True", "Succeeded"),
+            ],
+        },
+    ),
+    (
+        "it was OOMKilled",
+        {"job": job(FAILED), "pods": [terminated(137, reason="OOMKilled")]},
+        {
+            **RUNNING,
+            "phase": "Failed",
+            "reason": "OOMKilled",
+            "message": OOM,
+            "lastFailure": failure("OOMKilled", OOM, 137),
+            "completionTime": "2026-11-23T09:04:00Z",
+            "conditions": [
+                condition("Accepted", "True", "Accepted"),
+                condition("PodReady", "False", "Finished"),
+                condition("ModelUploaded", "False", "OOMKilled", OOM),
+                condition("Failed", "True", "OOMKilled", OOM),
+            ],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("seen", "expected"), [row[1:] for row in TABLE],
+                         ids=[row[0] for row in TABLE])  # fmt: skip
+def test_the_whole_status_when(seen: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert status_of(training_job(), **seen) == expected
+
+
+def test_a_run_that_has_what_it_should_have_is_left_as_it_is() -> None:
+    again = training_job(status=RUNNING)
+    assert status_of(again, job=job(), pods=[running()], now=datetime.fromtimestamp(
+        NOW.timestamp() + 60, NOW.tzinfo)) == RUNNING  # fmt: skip
+
+
+class TestAll:
+    """modelType all: three pods of one Job."""
+
+    PODS = (
+        succeeded(XGBOOST, "0.84", index=0),
+        succeeded(FOREST, "0.86", index=1),
+        succeeded(NET, "0.85", index=2),
+    )
+
+    def test_success_takes_all_three_and_shows_the_best(self) -> None:
+        status = status_of(training_job(modelType="all"), job=job(COMPLETE), pods=self.PODS)
+        assert status["phase"] == "Succeeded"
+        assert [model["modelType"] for model in status["models"]] == list(ModelType)
+        assert status["primaryMetric"] == "roc_auc=0.8600"
+        assert status["attempts"] == 3
+
+    def test_two_of_three_fail_and_keep_their_models(self) -> None:
+        bad = RunResult(reason=Reason.DATA_NOT_FOUND, message="s3://x: no such object")
+        seen = [*self.PODS[:2], terminated(66, bad.to_json(), index=2)]
+        status = status_of(training_job(modelType="all"), job=job(FAILED), pods=seen)
+        assert (status["phase"], status["reason"]) == ("Failed", "DataNotFound")
+        assert status["message"] == (
+            "neural-net: s3://x: no such object; uploaded xgboost, random-forest"
+        )
+        assert [model["modelType"] for model in status["models"]] == ["xgboost", "random-forest"]
+
+    def test_a_result_outlives_its_pod(self) -> None:
+        one = training_job(modelType="all")
+        first = status_of(one, job=job(), pods=[self.PODS[0], running(1), running(2)])
+        later = training_job(modelType="all", status=first)
+        status = status_of(later, job=job(COMPLETE), pods=self.PODS[1:])
+        assert status["phase"] == "Succeeded"
+        assert len(status["models"]) == 3
+
+    def test_progress_is_the_mean_and_the_units_of_the_slowest(self) -> None:
+        seen = [self.PODS[0], running(1), running(2)]
+        reports = {FOREST: report(FOREST, 50), NET: report(NET, 20, "Validating")}
+        status = status_of(training_job(modelType="all"), job=job(), pods=seen, reports=reports)
+        assert (status["progress"]["percent"], status["progress"]["done"]) == (56, 20)
+        assert status["stage"] == "Validating"
+
+
+class TestNotYet:
+    def test_a_trainer_that_has_ended_is_running_until_its_job_has_ended(self) -> None:
+        seen = [succeeded(XGBOOST, "0.84")]
+        status = status_of(training_job(status=RUNNING), job=job(), pods=seen)
+        assert status["phase"] == "Running"
+        assert status["conditions"][:2] == RUNNING["conditions"]
+
+    def test_a_job_that_is_about_to_end_has_not_ended(self) -> None:
+        almost = job(ended("SuccessCriteriaMet"))
+        status = status_of(training_job(), job=almost, pods=[succeeded(XGBOOST, "0.84")])
+        assert "completionTime" not in status
+
+    def test_between_two_attempts_the_last_failure_shows(self) -> None:
+        seen = [terminated(75, "503")]
+        status = status_of(training_job(status=RUNNING), job=job(), pods=seen)
+        assert status["phase"] == "Running"
+        assert status["lastFailure"]["reason"] == "UploadFailed"
+        assert status["message"] == "after a failed attempt: xgboost ended with exit code 75: 503"
+
+    def test_complete_without_a_result_is_no_success(self) -> None:
+        status = status_of(training_job(), job=job(COMPLETE), pods=[terminated(0, "")])
+        assert (status["phase"], status["reason"]) == ("Failed", "TrainerCrashed")
+        assert "ended without a result" in status["message"]
+
+
+class TestDeadline:
+    JOB = job(ended("Failed", reason="DeadlineExceeded"))
+
+    def test_it_names_the_field(self) -> None:
+        stopped = terminated(143, deleted=True)
+        status = status_of(training_job(activeDeadlineSeconds=30), job=self.JOB, pods=[stopped])
+        assert status["reason"] == "DeadlineExceeded"
+        assert "spec.activeDeadlineSeconds (30 s)" in status["message"]
+        assert "lastFailure" not in status
+
+    def test_it_says_what_the_time_went_on(self) -> None:
+        before = {**STARTING, "reason": "ImagePullFailed", "message": "no such image"}
+        one = training_job(activeDeadlineSeconds=30, status=before)
+        status = status_of(one, job=self.JOB)
+        assert status["message"].endswith("last seen: ImagePullFailed: no such image")
+
+
+class TestCancel:
+    def test_without_a_job_it_is_done_at_once(self) -> None:
+        status = status_of(training_job(cancel=True))
+        assert status["phase"] == "Cancelled"
+        assert {"type": "Complete", "status": "False"}.items() <= status["conditions"][-1].items()
+
+    def test_it_lasts_until_the_last_pod_is_gone(self) -> None:
+        one = training_job(cancel=True, status=RUNNING)
+        assert status_of(one, pods=[running(deleted=True)])["phase"] == "Cancelling"
+        assert status_of(one, pods=[terminated(143, deleted=True)])["phase"] == "Cancelling"
+        assert status_of(one)["phase"] == "Cancelled"
+
+    def test_success_wins(self) -> None:
+        one = training_job(cancel=True, status=RUNNING)
+        done = [succeeded(XGBOOST, "0.84")]
+        assert status_of(one, job=job(COMPLETE), pods=done)["phase"] == "Succeeded"
+        assert status_of(one, gone_pods=done)["phase"] == "Succeeded"
+
+    def test_a_pod_that_was_stopped_has_not_failed(self) -> None:
+        one = training_job(cancel=True, status=RUNNING)
+        assert "lastFailure" not in status_of(one, pods=[terminated(143, deleted=True)])
+
+
+class TestSuspend:
+    def test_it_is_suspended_when_no_pod_is_active(self) -> None:
+        one = training_job(suspend=True, status=RUNNING)
+        still = status_of(one, job=job(suspend=True), pods=[running(deleted=True)])
+        assert still["phase"] == "Running"
+        status = status_of(one, job=job(suspend=True), gone_pods=[running()])
+        assert (status["phase"], status["attempts"]) == ("Suspended", 1)
+        assert status["conditions"][-1]["status"] == "True"
+
+    def test_resumed_it_says_so(self) -> None:
+        before = status_of(training_job(suspend=True), job=job(suspend=True))
+        status = status_of(training_job(status=before), job=job())
+        assert status["phase"] == "Starting"
+        assert {"type": "Suspended", "status": "False"}.items() <= status["conditions"][-1].items()
+
+
+class TestJobGone:
+    def test_deleted_by_someone_else_is_the_end(self) -> None:
+        status = status_of(training_job(status=RUNNING))
+        assert (status["phase"], status["reason"]) == ("Failed", "JobDeleted")
+
+    def test_but_not_before_its_pods_have_stopped(self) -> None:
+        status = status_of(training_job(status=RUNNING), pods=[running()])
+        assert (status["phase"], status["reason"]) == ("Running", "JobDeleted")
+
+    def test_and_not_for_a_run_whose_models_are_all_there(self) -> None:
+        status = status_of(training_job(status=RUNNING), gone_pods=[succeeded(XGBOOST, "0.8")])
+        assert status["phase"] == "Succeeded"
+
+
+class TestAttempts:
+    def test_pods_that_are_gone_count(self) -> None:
+        gone = [terminated(75, uid="a"), terminated(75, uid="b")]
+        status = status_of(training_job(), job=job(), pods=[running(uid="c")], gone_pods=gone)
+        assert status["attempts"] == 3
+
+    def test_they_never_become_fewer(self) -> None:
+        one = training_job(status={**RUNNING, "attempts": 4})
+        assert status_of(one, job=job(), pods=[running()])["attempts"] == 4
+
+    def test_the_last_failure_stays_when_a_later_attempt_succeeds(self) -> None:
+        seen = [terminated(75, "503", uid="a"), succeeded(XGBOOST, "0.84", uid="b")]
+        status = status_of(training_job(), job=job(COMPLETE), pods=seen)
+        assert status["phase"] == "Succeeded"
+        assert status["lastFailure"]["reason"] == "UploadFailed"
+
+
+def test_waiting_for_an_image_shows_its_reason() -> None:
+    seen = [waiting("ImagePullBackOff", 'Back-off pulling image "x": ErrImagePull: not found')]
+    status = status_of(training_job(), job=job(), pods=seen)
+    assert status["reason"] == "ImagePullFailed"
+    assert status["message"] == "cannot pull image registry/trainer:1: not found"
+
+
+def test_rejected_is_final_and_not_accepted() -> None:
+    problem = Problem(reason=Reason.INVALID_HYPERPARAMETER, message="max_dept: unknown")
+    status = rejected_status(training_job(), problem, NOW).to_dict()
+    assert status == {
+        "observedGeneration": 1,
+        "phase": "Failed",
+        "reason": "InvalidHyperparameter",
+        "message": "max_dept: unknown",
+        "completionTime": STAMP,
+        "metrics": [],
+        "models": [],
+        "conditions": [
+            condition("Accepted", "False", "InvalidHyperparameter", "max_dept: unknown"),
+            condition("Failed", "True", "InvalidHyperparameter", "max_dept: unknown"),
+        ],
+    }
+
+
+def test_every_status_can_be_stored_and_read_back() -> None:
+    for _, seen, expected in TABLE:
+        stored = status_of(training_job(), **seen)
+        assert TrainingJobStatus.model_validate(stored).to_dict() == expected
