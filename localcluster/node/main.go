@@ -36,6 +36,8 @@ import (
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 
+	"localcluster/node/forward"
+
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
 	_ "k8s.io/component-base/metrics/prometheus/version"
@@ -44,7 +46,7 @@ import (
 var components = map[string]func(args []string) int{
 	"coredns":                 runCoreDNS,
 	"etcd":                    runEtcd,
-	"forward":                 runForward,
+	"forward":                 forward.Run,
 	"helm":                    runHelm,
 	"kube-apiserver":          run(func() *cobra.Command { return apiserver.NewAPIServerCommand() }),
 	"kube-controller-manager": run(func() *cobra.Command { return controllermanager.NewControllerManagerCommand() }),

@@ -9,12 +9,14 @@ from localcluster.errors import (
     NotRunningError,
 )
 from localcluster.settings import Publish
+from localcluster.supervisor import ComponentState
 
 __all__ = [
     "BuiltImage",
     "Cluster",
     "ClusterAliveError",
     "CommandFailedError",
+    "ComponentState",
     "LocalclusterError",
     "NotRunningError",
     "Publish",

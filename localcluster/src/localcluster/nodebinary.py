@@ -14,7 +14,6 @@ from localcluster.commands import run
 from localcluster.errors import LocalclusterError
 from localcluster.layout import Layout, cache_root
 
-SOURCES = ("go.mod", "go.sum", "main.go", "forward.go")
 COMPONENTS = (
     "coredns",
     "etcd",
@@ -41,6 +40,12 @@ def source_folder() -> Path:
     raise LocalclusterError(f"the Go module was found neither in {installed} nor in {checkout}")
 
 
+def go_sources(folder: Path) -> list[Path]:
+    """Files of a Go module that its program is made of, in a fixed order."""
+    programs = (path for path in folder.rglob("*.go") if not path.stem.endswith("_test"))
+    return [folder / "go.mod", folder / "go.sum", *sorted(programs)]
+
+
 def kubernetes_version(go_mod: str) -> str:
     """Version of Kubernetes that a go.mod requires, as `v1.35.4`."""
     match = re.search(r"^\s*k8s\.io/kubernetes (v\S+)", go_mod, re.MULTILINE)
@@ -60,7 +65,7 @@ def link_flags(version: str) -> str:
 def node_binary(log: Path) -> Path:
     """The linked program, from the cache or built now (minutes)."""
     source = source_folder()
-    contents = [(source / name).read_bytes() for name in SOURCES]
+    contents = [path.read_bytes() for path in go_sources(source)]
     go_mod = (source / "go.mod").read_text()
     flags = link_flags(kubernetes_version(go_mod))
 

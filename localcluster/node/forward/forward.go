@@ -1,4 +1,5 @@
-package main
+// Package forward carries TCP connections from one address to another.
+package forward
 
 import (
 	"errors"
@@ -11,8 +12,9 @@ import (
 
 const dialTimeout = 5 * time.Second
 
-// runForward accepts TCP connections on the first address and carries each to the second.
-func runForward(args []string) int {
+// Run accepts TCP connections on the first address and carries each to the second; it gives the
+// exit code of the process.
+func Run(args []string) int {
 	if len(args) != 2 {
 		fmt.Fprintln(os.Stderr, "usage: forward LISTEN_ADDRESS TARGET_ADDRESS")
 		return 2
