@@ -29,7 +29,7 @@ class TrainingOptions(BaseModel):
         extra="forbid",
         frozen=True,
         protected_namespaces=(),
-        json_schema_extra={"examples": [{"use_cv": False, "hyperparameters": {"max_depth": 6}}]},
+        json_schema_extra={"examples": [{"retrain": True, "use_cv": False}]},
     )
 
     retrain: bool = Field(

@@ -249,18 +249,22 @@ def model_name(job: dict[str, Any]) -> str:
 
 def job_status(job: dict[str, Any]) -> Status:
     """The word for where a TrainingJob stands."""
-    return status_of(_stored_status(job).phase)
+    return status_of(_phase(job))
+
+
+def _phase(job: dict[str, Any]) -> Phase | None:
+    """The phase, even of a status that another version of Trainyard has written."""
+    phase = (job.get("status") or {}).get("phase")
+    return Phase(phase) if phase in set(Phase) else None
 
 
 def _stored_status(job: dict[str, Any]) -> TrainingJobStatus:
-    stored = job.get("status") or {}
     try:
-        return TrainingJobStatus.from_stored(stored)
+        return TrainingJobStatus.from_stored(job.get("status") or {})
     except ValidationError:
-        # Written by another version. The phase matters most; the list must not fail for one job.
-        phase = stored.get("phase")
+        # A list of jobs must not fail for one of them.
         return TrainingJobStatus(
-            phase=Phase(phase) if phase in set(Phase) else None,
+            phase=_phase(job),
             message="the status was written by another version of Trainyard; see kubectl describe",
         )
 

@@ -110,14 +110,15 @@ def control_plane(binary: Path, folder: Path) -> Iterator[ControlPlane]:
         admin = stack.enter_context(
             httpx.Client(
                 base_url=url,
-                verify=False,
+                verify=False,  # its certificate is made as it starts
                 timeout=30,
                 headers={"Authorization": f"Bearer {tokens[ADMIN]}"},
             )
         )
         wait_until_ok(admin, "/readyz", process)
+        ca = folder / "certificates" / "apiserver.crt"
         kubeconfig = folder / "kubeconfig"
-        kubeconfig.write_text(yaml.safe_dump(_kubeconfig(url, tokens[API])))
+        kubeconfig.write_text(yaml.safe_dump(_kubeconfig(url, ca, tokens[API])))
         yield ControlPlane(process, admin, kubeconfig)
 
 
@@ -172,12 +173,12 @@ def _apiserver(
     ]
 
 
-def _kubeconfig(url: str, token: str) -> dict[str, Any]:
+def _kubeconfig(url: str, ca: Path, token: str) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [
-            {"name": "test", "cluster": {"server": url, "insecure-skip-tls-verify": True}}
+            {"name": "test", "cluster": {"server": url, "certificate-authority": str(ca)}}
         ],
         "users": [{"name": API, "user": {"token": token}}],
         "contexts": [{"name": "test", "context": {"cluster": "test", "user": API}}],

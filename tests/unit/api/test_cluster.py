@@ -1,11 +1,15 @@
 """What becomes of the API server's errors."""
 
 import json
+import ssl
+from pathlib import Path
 
 import aiohttp
 import httpx
 import pytest
 from kubernetes.aio.client import ApiException
+from kubernetes.aio.config import kube_config
+from trainyard_api.cluster import TrainingJobs
 
 from .fake import FakeApi, api_error
 
@@ -92,3 +96,27 @@ async def test_an_error_without_a_status_document(
     fail(cluster, error)
     answer = await client.post("/train/xgboost")
     assert answer.json()["detail"].endswith("Unprocessable Entity")
+
+
+async def test_certificates_are_verified_as_far_as_clusters_have_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CA of an EKS cluster has no key identifiers, which Python 3.13 would refuse."""
+    kubeconfig = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "c",
+    }
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(kubeconfig))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(path))
+    async with TrainingJobs("trainyard") as jobs:
+        assert jobs._api is not None
+        context = jobs._api.api_client.rest_client.ssl_context
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT

@@ -29,6 +29,7 @@ _ALWAYS = (
     HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
+_BODY = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 _LOCATION: dict[int | str, dict[str, Any]] = {
     202: {
         "headers": {
@@ -51,7 +52,7 @@ IdempotencyKey = Annotated[
     "/{model_type}",
     status_code=HTTPStatus.ACCEPTED,
     summary="Train one model type",
-    responses=_LOCATION | documented(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, *_ALWAYS),
+    responses=_LOCATION | documented(*_BODY, *_ALWAYS),
 )
 async def train_model_type(
     *,
@@ -76,7 +77,7 @@ async def train_model_type(
     "",
     status_code=HTTPStatus.ACCEPTED,
     summary="Train with a configuration",
-    responses=_LOCATION | documented(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, *_ALWAYS),
+    responses=_LOCATION | documented(*_BODY, *_ALWAYS),
 )
 async def train(
     *,
