@@ -78,7 +78,8 @@ print("Seccomp", *[l for l in open("/proc/self/status") if l.startswith("Seccomp
 
 
 def test_a_pod_over_its_memory_limit_is_oom_killed(namespace: Namespace, image: str) -> None:
-    script = "x = b'x' * (256 << 20)"
+    # The kernel tells of it only after the start is complete, so a moment passes first.
+    script = "import time; time.sleep(1); x = b'x' * (256 << 20)"
     failed = namespace.run(pod("greedy", image, script, limits={"memory": "32Mi"}), phase="Failed")
     [status] = failed["status"]["containerStatuses"]
     assert status["state"]["terminated"]["reason"] == "OOMKilled"

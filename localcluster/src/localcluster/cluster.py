@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from localcluster import buildah, iptables, machine, packages
+from localcluster.cache import key_of
 from localcluster.cleanup import data_folders, remove_from_machine, stop_components
 from localcluster.commands import run
 from localcluster.configure import write_configuration
@@ -63,6 +64,7 @@ class Cluster:
                 raise ClusterAliveError(Path(owner.state))
             settings = Settings(
                 node_binary=str(self._prepare()),
+                program=_program_key(),
                 publish=tuple(publish),
                 registry_port=registry_port,
                 pod_mtu=machine.default_mtu(),
@@ -255,3 +257,7 @@ class Cluster:
         log = self.layout.log("base-image")
         source = buildah.pause_image(log)
         buildah.push(source, settings.registry, source.removeprefix("localhost/"), log)
+
+
+def _program_key() -> str:
+    return key_of(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))

@@ -48,6 +48,8 @@ class Settings:
     """Everything the supervisor needs to know; a change of it restarts the components."""
 
     node_binary: str
+    program: str = ""
+    """Key of this package's own code, so that `up` after an update applies it."""
     publish: tuple[Publish, ...] = ()
     registry_port: int = 5050
     pod_mtu: int = 1500

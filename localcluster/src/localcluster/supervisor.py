@@ -10,16 +10,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from localcluster.components import Component, components
+from localcluster.components import Component
 from localcluster.files import write_atomically
-from localcluster.layout import STATE_VARIABLE, Layout
+from localcluster.layout import NODE_IP, POD_CIDR, SERVICE_CIDR, STATE_VARIABLE, Layout
 from localcluster.probe import Prober
 from localcluster.processes import ProcessId
-from localcluster.settings import Settings
 from localcluster.volumes import keep_volumes_available
 
 PROBE_SECONDS = 0.25
@@ -114,7 +114,7 @@ class Supervisor:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env={**os.environ, STATE_VARIABLE: str(self.layout.state)},
+                env={**component_environment(os.environ), STATE_VARIABLE: str(self.layout.state)},
             )
 
     async def _watch_readiness(self, component: Component, state: ComponentState) -> None:
@@ -158,6 +158,16 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
+def component_environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """The environment of components: a proxy of the machine is not asked for cluster addresses."""
+    excepted = ",".join((NODE_IP, POD_CIDR, SERVICE_CIDR))
+    extended = {
+        name: f"{inherited[name]},{excepted}" if inherited.get(name) else excepted
+        for name in ("NO_PROXY", "no_proxy")
+    }
+    return {**inherited, **extended}
+
+
 def bound_log(log: Path, limit: int) -> None:
     """Move a log that has grown over `limit` bytes to `.1`, in place: its writer appends on."""
     if not log.exists() or log.stat().st_size <= limit:
@@ -197,7 +207,7 @@ def start_detached(layout: Layout) -> ProcessId:
     layout.supervisor.unlink(missing_ok=True)
     with layout.log("supervisor").open("a") as log:
         process = subprocess.Popen(
-            (sys.executable, "-m", "localcluster.supervisor", str(layout.state)),
+            (sys.executable, "-m", "localcluster.supervise", str(layout.state)),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -209,17 +219,3 @@ def start_detached(layout: Layout) -> ProcessId:
     if identity is None:
         raise RuntimeError(f"the supervisor ended at once; its log: {layout.log('supervisor')}")
     return identity
-
-
-def main() -> None:
-    """Supervise the cluster of the state folder given as the only argument."""
-    layout = Layout(Path(sys.argv[1]))
-    settings = Settings.load(layout.settings)
-    if settings is None:
-        raise SystemExit(f"{layout.settings} is missing or unreadable: run `localcluster up`")
-    supervisor = Supervisor(layout, components(layout, settings), Prober(layout.pki))
-    asyncio.run(supervisor.run())
-
-
-if __name__ == "__main__":
-    main()

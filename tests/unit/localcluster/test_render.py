@@ -10,7 +10,7 @@ from localcluster.settings import Settings
 from localcluster import Publish, render
 
 LAYOUT = Layout(Path('/srv/with "quotes"/state'))
-SETTINGS = Settings("/bin/node", (Publish("127.0.0.1", 8000, 30800),), 5051, 1400)
+SETTINGS = Settings("/bin/node", "key", (Publish("127.0.0.1", 8000, 30800),), 5051, 1400)
 
 
 def test_containerd_keeps_everything_in_the_state_folder() -> None:

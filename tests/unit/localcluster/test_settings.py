@@ -26,7 +26,7 @@ def test_a_wrong_publish_says_what_to_write(text: str, complaint: str) -> None:
 
 
 def test_settings_survive_the_file(tmp_path: Path) -> None:
-    settings = Settings("/bin/node", (Publish("127.0.0.1", 8000, 30800),), 5051, 1400)
+    settings = Settings("/bin/node", "key", (Publish("127.0.0.1", 8000, 30800),), 5051, 1400)
     settings.save(tmp_path / "settings.json")
     assert Settings.load(tmp_path / "settings.json") == settings
 

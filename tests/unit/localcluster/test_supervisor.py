@@ -11,7 +11,13 @@ from localcluster.components import Component
 from localcluster.layout import Layout
 from localcluster.pki import ensure_pki
 from localcluster.probe import Prober
-from localcluster.supervisor import ComponentState, Supervisor, SupervisorReport, bound_log
+from localcluster.supervisor import (
+    ComponentState,
+    Supervisor,
+    SupervisorReport,
+    bound_log,
+    component_environment,
+)
 
 SERVE = (
     "import socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen();\n"
@@ -86,6 +92,13 @@ def test_a_damaged_report_counts_as_none(tmp_path: Path, content: str) -> None:
     layout = Layout(tmp_path)
     layout.supervisor.write_text(content)
     assert SupervisorReport.read(layout) is None
+
+
+def test_a_proxy_is_not_asked_for_the_clusters_addresses() -> None:
+    found = component_environment({"NO_PROXY": "example.org", "HTTPS_PROXY": "http://proxy"})
+    assert found["NO_PROXY"] == "example.org,10.243.0.1,10.244.0.0/16,10.96.0.0/16"
+    assert found["no_proxy"] == "10.243.0.1,10.244.0.0/16,10.96.0.0/16"
+    assert found["HTTPS_PROXY"] == "http://proxy"
 
 
 def test_a_log_is_bounded_and_its_writer_goes_on(tmp_path: Path) -> None:
