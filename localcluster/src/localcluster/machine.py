@@ -7,7 +7,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from localcluster.commands import run, succeeds
@@ -29,6 +29,7 @@ SYSCTLS = (
 )
 """Kernel settings that the kubelet, kube-proxy or we may change."""
 
+CNI_RESULTS = Path("/var/lib/cni/results")
 OUTSIDE_PATHS = (
     "/etc/cni",
     "/etc/cni/net.d",
@@ -43,6 +44,7 @@ OUTSIDE_PATHS = (
     "/var/lib/cni/results",
     "/var/lib/kubelet",
     "/var/lib/kubelet/device-plugins",
+    "/var/lib/kubelet/device-plugins/kubelet.sock",
     "/var/log/containers",
     "/var/log/pods",
 )
@@ -181,13 +183,16 @@ def unmount_under(root: Path) -> None:
         raise LocalclusterError(f"still mounted: {' '.join(left)}\nUnmount that by hand first.")
 
 
-def remove_outside_files(state: Path, absent: Iterable[str]) -> None:
+def remove_outside_files(state: Path, absent: Collection[str]) -> None:
     """Remove what components wrote outside the state folder."""
     for address in (state / "run/containerd").glob("io.containerd.runtime.v2.task/*/*/address"):
         with contextlib.suppress(OSError):
             Path(address.read_text().removeprefix("unix://")).unlink()
-    for result in Path("/var/lib/cni/results").glob(f"{NETWORK}-*"):
-        result.unlink(missing_ok=True)
+    # containerd forgets results of loopback devices; in a folder made for us all are ours.
+    own_folder = str(CNI_RESULTS) in absent
+    for pattern in (f"{NETWORK}-*", *(("cni-loopback-*",) if own_folder else ())):
+        for result in CNI_RESULTS.glob(pattern):
+            result.unlink(missing_ok=True)
     for link in Path("/var/log/containers").glob("*"):
         if link.is_symlink() and str(link.readlink()).startswith(f"{state}/"):
             link.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from localcluster.supervisor import Supervisor
 
 def main() -> None:
     """Supervise the cluster of the state folder given as the only argument."""
+    os.chdir("/")  # the folder it was started in may be removed
     layout = Layout(Path(sys.argv[1]))
     settings = Settings.load(layout.settings)
     if settings is None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from localcluster.components import Component
+from localcluster.errors import LocalclusterError
 from localcluster.files import write_atomically
 from localcluster.layout import NODE_IP, POD_CIDR, SERVICE_CIDR, STATE_VARIABLE, Layout
 from localcluster.probe import Prober
@@ -205,17 +206,20 @@ def start_detached(layout: Layout) -> ProcessId:
     """Start the supervisor so that it outlives the shell that asked for it."""
     layout.logs.mkdir(parents=True, exist_ok=True)
     layout.supervisor.unlink(missing_ok=True)
-    with layout.log("supervisor").open("a") as log:
-        process = subprocess.Popen(
-            (sys.executable, "-m", "localcluster.supervise", str(layout.state)),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd="/",
-            env={**os.environ, STATE_VARIABLE: str(layout.state)},
-        )
-    identity = ProcessId.of(process.pid)
+    log = str(layout.log("supervisor"))
+    # Not subprocess.Popen: it would expect us to wait for a process that is to outlive us.
+    pid = os.posix_spawn(
+        sys.executable,
+        (sys.executable, "-m", "localcluster.supervise", str(layout.state)),
+        {**os.environ, STATE_VARIABLE: str(layout.state)},
+        file_actions=(
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ),
+        setsid=True,
+    )
+    identity = ProcessId.of(pid)
     if identity is None:
-        raise RuntimeError(f"the supervisor ended at once; its log: {layout.log('supervisor')}")
+        raise LocalclusterError(f"the supervisor ended at once; its log: {log}")
     return identity
