@@ -12,15 +12,17 @@ from localcluster.components import components
 from localcluster.layout import NODE_IP, Layout
 from localcluster.settings import Settings
 from trainyard_devtools.clusters import Cluster, Embedded
-from trainyard_devtools.repo import STATE
+from trainyard_devtools.repo import API_LISTEN, API_NODE_PORT, STATE
 
 import localcluster
+from localcluster import Publish
 
 from .probes import Namespace, build_image, pod, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
-COMPONENTS = [c.name for c in components(Layout(Path("/state")), Settings("node"))]
+SETTINGS = Settings("node", publish=(Publish.parse(f"{API_LISTEN}:{API_NODE_PORT}"),))
+COMPONENTS = [component.name for component in components(Layout(Path("/state")), SETTINGS)]
 SERVE = "import http.server; http.server.test(http.server.SimpleHTTPRequestHandler, port=8080)"
 
 

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from localcluster.buildah import RUN_ROOT
+from localcluster.cleanup import remove_from_machine
 from localcluster.machine import pods_processes
-from localcluster.owner import read_owner
+from localcluster.owner import RECORD, read_owner
 from localcluster.processes import ProcessId, end, processes_of
 
 import localcluster
@@ -72,6 +74,13 @@ def kill_everything(cluster: localcluster.Cluster) -> None:
     end(pods_processes())
 
 
+def forget_as_a_reboot_does(cluster: localcluster.Cluster) -> None:
+    """Take away what lives in the kernel and in /run, and leave the disk as it is."""
+    remove_from_machine(cluster.layout, None)
+    for folder in (RECORD.parent, RUN_ROOT, Path("/run/containerd")):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def test_down_leaves_the_machine_as_it_was(
     new_cluster: Callable[[], localcluster.Cluster], tmp_path: Path
 ) -> None:
@@ -126,16 +135,19 @@ def test_a_pod_outlives_its_killed_supervisor(
     assert found["status"]["containerStatuses"][0]["restartCount"] == 0
 
 
+@pytest.mark.parametrize("rebooted", [False, True])
 def test_everything_killed_comes_back_with_its_data(
-    new_cluster: Callable[[], localcluster.Cluster], tmp_path: Path
+    new_cluster: Callable[[], localcluster.Cluster], tmp_path: Path, *, rebooted: bool
 ) -> None:
     cluster = new_cluster()
     up(cluster)
-    with_running_pod(cluster, tmp_path)
+    uid = with_running_pod(cluster, tmp_path)
     kill_everything(cluster)
+    if rebooted:
+        forget_as_a_reboot_does(cluster)
     up(cluster)
     namespace = Namespace(cluster, "lifecycle")
-    assert namespace.exists("pod/sleeper")
+    assert namespace.get("pod/sleeper")["metadata"]["uid"] == uid
     image = build_image(cluster, tmp_path)
     namespace.run(pod("another", image, "print('works')"))
 
