@@ -70,7 +70,7 @@ def using_storage() -> Iterator[None]:
 
 def release_storage() -> None:
     """Remove mounts and containers that killed builds left, unless a build is going on."""
-    if not storage_root().exists():
+    if not storage_root().exists() or shutil.which("buildah") is None:
         return
     with locked_if_free(_storage_lock()) as alone:
         if alone:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -88,6 +89,8 @@ def ensure_bridge() -> None:
 
 def remove_links() -> None:
     """Remove the bridge, and the host's ends of pods' devices."""
+    if shutil.which("ip") is None:
+        return  # no cluster was ever up on this machine
     routes = json.loads(run(("ip", "-json", "route", "show", "root", POD_CIDR)) or "[]")
     for device in {route["dev"] for route in routes if route.get("dev", "").startswith("veth")}:
         # A device goes by itself with its pod's network; it may be gone since it was listed.

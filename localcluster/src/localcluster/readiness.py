@@ -10,6 +10,7 @@ from localcluster import addons
 from localcluster.commands import run
 from localcluster.errors import CommandFailedError, LocalclusterError
 from localcluster.layout import NODE_NAME, Layout
+from localcluster.owner import read_owner
 from localcluster.progress import Progress
 from localcluster.supervisor import SupervisorReport
 from localcluster.volumes import volume_names
@@ -31,9 +32,10 @@ def await_components(layout: Layout, progress: Progress) -> None:
     deadline = time.monotonic() + COMPONENTS_SECONDS
     while True:
         report = SupervisorReport.read(layout)
+        owner = read_owner()
+        if owner is not None and not owner.alive:
+            raise _failure(layout, "supervisor", "ended")
         if report is not None:
-            if not report.alive:
-                raise _failure(layout, "supervisor", "ended")
             for name, state in report.components.items():
                 if name == "kube-apiserver" and state.state == "ready" and not applied:
                     # CoreDNS is ready only once it may list Services.
