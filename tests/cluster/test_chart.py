@@ -111,7 +111,7 @@ def test_life_of_a_release(cluster: Cluster, own: Kube, tmp_path: Path) -> None:
     assert {name: own.secret(name) for name in secrets} == secrets
     assert pods(own) == before, "an upgrade that changes nothing restarts nothing"
 
-    helm("uninstall", RELEASE, "--wait", "--timeout", "2m")
+    helm("uninstall", RELEASE, "--wait", "--cascade", "foreground", "--timeout", "2m")
     assert pods(own) == {}
     own.kubectl("get", "pvc", f"data-{RELEASE}-s3-0")
     own.kubectl("get", "crd", "trainingjobs.trainyard.dev")
