@@ -1,0 +1,223 @@
+"""The operator's process against a real API server, in a namespace for each test."""
+
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from trainyard_schema import TERMINAL_PHASES, TrainingJobStatus, names
+from trainyard_schema.crd import custom_resource_definition
+
+from .controlplane import Rest, control_plane, free_ports, program, wait_for
+
+PROGRAM = """
+import getpass
+def no_name():
+    raise OSError("No username set in the environment")
+getpass.getuser = no_name
+from trainyard_controller.main import main
+main()
+"""
+"""The operator as it runs in its image, where the user has no name."""
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("control-plane")
+    with control_plane(folder) as path:
+        yield path
+
+
+@pytest.fixture(scope="session")
+def rest(kubeconfig: Path) -> Iterator[Rest]:
+    with closing(Rest(kubeconfig)) as client:
+        crd = custom_resource_definition()
+        client.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
+        path = f"/apis/{names.API_VERSION}/namespaces/default/{names.PLURAL}"
+        wait_for("the CRD is served", lambda: client.serves(path))
+        yield client
+
+
+class Lab:
+    """One namespace, its operator, and TrainingJobs in it; the test plays the kubelet."""
+
+    def __init__(self, rest: Rest, kubeconfig: Path, namespace: str, folder: Path) -> None:
+        self.rest = rest
+        self.namespace = namespace
+        self._kubeconfig = kubeconfig
+        self._log = folder / "operator.log"
+        self._stack = ExitStack()
+        self._port = 0
+        self.core = f"/api/v1/namespaces/{namespace}"
+        self.jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+        self.training_jobs = f"/apis/{names.API_VERSION}/namespaces/{namespace}/{names.PLURAL}"
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        """Start the operator; returns when it answers."""
+        (self._port,) = free_ports(1)
+        process = self._stack.enter_context(
+            program(
+                [sys.executable, "-c", PROGRAM],
+                self._log,
+                env={
+                    "KUBECONFIG": str(self._kubeconfig),
+                    "TRAINYARD_NAMESPACE": self.namespace,
+                    "TRAINYARD_TRAINER_IMAGE": "trainer:test",
+                    "TRAINYARD_TRAINER_SERVICE_ACCOUNT": "trainer",
+                    "TRAINYARD_S3_SECRET": "s3",
+                    "TRAINYARD_BUCKET": "trainyard",
+                    "TRAINYARD_METRICS_PORT": str(self._port),
+                    "TRAINYARD_PROGRESS_SECONDS": "1",
+                },
+            )
+        )
+
+        def answers() -> bool:
+            assert process.poll() is None, self.log
+            try:
+                return httpx.get(f"http://127.0.0.1:{self._port}/healthz").is_success
+            except httpx.TransportError:
+                return False
+
+        wait_for("the operator answers", answers)
+        return process
+
+    def stop(self) -> None:
+        """SIGTERM, and wait for the end."""
+        self._stack.close()
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    @property
+    def writes(self) -> dict[str, int]:
+        """What this process of the operator has written: `verb resource` and how often."""
+        text = httpx.get(f"http://127.0.0.1:{self._port}/metrics").text
+        found = {}
+        for line in text.splitlines():
+            if line.startswith("trainyard_api_writes_total{"):
+                labels, _, value = line.partition("{")[2].partition("} ")
+                pairs = dict(pair.split("=") for pair in labels.replace('"', "").split(","))
+                found[f"{pairs['verb']} {pairs['resource']}"] = int(float(value))
+        return found
+
+    def submit(self, **spec: Any) -> str:
+        name = f"run-{secrets.token_hex(3)}"
+        data = {"uri": "s3://trainyard/churn.csv", "target": "churned"}
+        self.rest.post(
+            self.training_jobs,
+            {
+                "apiVersion": names.API_VERSION,
+                "kind": names.KIND,
+                "metadata": {"name": name},
+                "spec": {"modelType": "xgboost", "data": data, **spec},
+            },
+        )
+        return name
+
+    def training_job(self, name: str) -> dict[str, Any]:
+        found = self.rest.get(f"{self.training_jobs}/{name}")
+        assert found is not None
+        return found
+
+    def patch(self, name: str, **spec: Any) -> None:
+        self.rest.patch(f"{self.training_jobs}/{name}", {"spec": spec})
+
+    def status(self, name: str) -> TrainingJobStatus:
+        return TrainingJobStatus.model_validate(self.training_job(name).get("status", {}))
+
+    def until(self, name: str, phase: str, timeout: float = 30) -> TrainingJobStatus:
+        """Wait for a phase; an end that is not the one waited for fails at once."""
+
+        def reached() -> TrainingJobStatus | None:
+            status = self.status(name)
+            if status.phase == phase:
+                return status
+            assert status.phase not in TERMINAL_PHASES, status.to_json()
+            return None
+
+        try:
+            return wait_for(f"{name} is {phase}", reached, timeout)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log}") from None
+
+    def job_path(self, name: str) -> str:
+        uid = self.training_job(name)["metadata"]["uid"]
+        return f"{self.jobs}/{names.job_name(name, uid)}"
+
+    def pods(self, name: str) -> list[dict[str, Any]]:
+        selector = f"{names.NAME_LABEL}={name}"
+        return self.rest.items(f"{self.core}/pods", labelSelector=selector)
+
+    def pod(self, name: str, index: int = 0) -> dict[str, Any]:
+        """The pod of one index that has yet to end, once the Job controller has made it."""
+        annotation = names.COMPLETION_INDEX_ANNOTATION
+
+        def find() -> dict[str, Any] | None:
+            for pod in self.pods(name):
+                ended = pod["status"].get("phase") in ("Succeeded", "Failed")
+                if pod["metadata"]["annotations"][annotation] == str(index) and not ended:
+                    return pod
+            return None
+
+        return wait_for(f"{name} has a pod {index}", find)
+
+    def events(self, name: str) -> list[str]:
+        """The reasons of the Events about a TrainingJob."""
+        selector = f"involvedObject.name={name},involvedObject.kind={names.KIND}"
+        found = self.rest.items(f"{self.core}/events", fieldSelector=selector)
+        return [event["reason"] for event in found]
+
+    def quota_counts(self, name: str) -> bool:
+        found = self.rest.get(f"{self.core}/resourcequotas/{name}")
+        return found is not None and "hard" in found.get("status", {})
+
+    def is_deleting(self, path: str) -> bool:
+        found = self.rest.get(path)
+        return found is not None and "deletionTimestamp" in found["metadata"]
+
+    def set_pod(self, pod: dict[str, Any], phase: str, state: dict[str, Any]) -> None:
+        """What a kubelet would say of the pod."""
+        container = {
+            "name": names.TRAINER_CONTAINER,
+            "image": "trainer:test",
+            "imageID": "",
+            "ready": "running" in state,
+            "restartCount": 0,
+            "state": state,
+        }
+        self.rest.patch(
+            f"{self.core}/pods/{pod['metadata']['name']}/status",
+            {"status": {"phase": phase, "containerStatuses": [container]}},
+        )
+
+    def run_pod(self, name: str, index: int = 0) -> dict[str, Any]:
+        pod = self.pod(name, index)
+        self.set_pod(pod, "Running", {"running": {"startedAt": _now()}})
+        return pod
+
+    def end_pod(self, pod: dict[str, Any], code: int, message: str) -> None:
+        state = {"exitCode": code, "message": message, "startedAt": _now(), "finishedAt": _now()}
+        self.set_pod(pod, "Failed" if code else "Succeeded", {"terminated": state})
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.fixture
+def lab(rest: Rest, kubeconfig: Path, tmp_path: Path) -> Iterator[Lab]:
+    """A namespace with the operator not yet running."""
+    namespace = f"lab-{secrets.token_hex(4)}"
+    rest.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
+    rest.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "trainer"}})
+    one = Lab(rest, kubeconfig, namespace, tmp_path)
+    yield one
+    one.stop()

@@ -1,0 +1,260 @@
+"""What the operator does to a real API server, fault by fault."""
+
+import signal
+
+import pytest
+from trainyard_schema import ModelType, Reason, RunResult, names
+
+from .conftest import Lab
+from .controlplane import wait_for
+
+pytestmark = [pytest.mark.component, pytest.mark.timeout(180)]
+
+OOM_EXIT_CODE = 137
+
+
+def result(kind: ModelType = ModelType.XGBOOST, value: str = "0.84") -> str:
+    return RunResult.model_validate(
+        {
+            "modelType": kind,
+            "version": {
+                "modelType": kind,
+                "version": "20261123T090000Z-0badcafe",
+                "uri": f"s3://trainyard/models/x/{kind}/20261123T090000Z-0badcafe/",
+                "sha256": "ab" * 32,
+                "sizeBytes": 1,
+                "current": True,
+                "durationSeconds": 1.5,
+            },
+            "metrics": [{"modelType": kind, "name": "roc_auc", "value": value, "split": "holdout"}],
+        }
+    ).to_json()
+
+
+def succeed(lab: Lab, name: str) -> None:
+    pod = lab.run_pod(name)
+    lab.until(name, "Running")
+    lab.end_pod(pod, 0, result())
+    lab.until(name, "Succeeded")
+
+
+def test_a_whole_life_takes_five_writes_and_a_restart_none(lab: Lab) -> None:
+    lab.start()
+    name = lab.submit()
+    lab.until(name, "Starting")
+    succeed(lab, name)
+    wait_for("its event is posted", lambda: lab.writes.get("create events"))
+    assert lab.writes == {"create jobs": 1, "update trainingjobs/status": 3, "create events": 1}
+    before = lab.training_job(name)
+    lab.stop()
+    lab.start()
+    another = lab.submit()
+    lab.until(another, "Starting")
+    assert lab.writes == {"create jobs": 1, "update trainingjobs/status": 1}
+    assert lab.training_job(name) == before
+
+
+def test_sigterm_ends_it_well_and_soon(lab: Lab) -> None:
+    process = lab.start()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) == 0
+
+
+def test_killed_in_between_it_goes_on_where_it_was(lab: Lab) -> None:
+    process = lab.start()
+    name = lab.submit(modelType="all")
+    first = lab.run_pod(name, 0)
+    lab.end_pod(first, 0, result(ModelType.XGBOOST, "0.81"))
+    lab.until(name, "Starting")
+    process.kill()
+    for index, kind in enumerate(ModelType):
+        if index:
+            lab.end_pod(lab.run_pod(name, index), 0, result(kind, f"0.8{index}"))
+    lab.start()
+    status = lab.until(name, "Succeeded")
+    assert [model.model_type for model in status.models] == list(ModelType)
+    assert status.attempts == 3
+    assert len(lab.rest.items(lab.jobs)) == 1
+
+
+def test_a_job_that_was_created_without_an_answer_is_taken_as_it_is(lab: Lab) -> None:
+    name = lab.submit()
+    lab.start()
+    lab.until(name, "Starting")
+    created = lab.rest.get(lab.job_path(name))
+    lab.stop()
+    # As if the operator had been killed after the Job's creation: nothing of it is in the status.
+    lab.rest.patch(f"{lab.training_jobs}/{name}/status", {"status": None})
+    lab.start()
+    lab.until(name, "Starting")
+    assert lab.rest.get(lab.job_path(name)) == created
+
+
+def test_a_name_taken_by_someone_else_waits_and_says_so(lab: Lab) -> None:
+    name = lab.submit()
+    path = lab.job_path(name)
+    container = {"name": "main", "image": "other"}
+    lab.rest.post(
+        lab.jobs,
+        {
+            "metadata": {"name": path.rpartition("/")[2]},
+            "spec": {"template": {"spec": {"containers": [container], "restartPolicy": "Never"}}},
+        },
+    )
+    lab.start()
+    status = lab.until(name, "Pending")
+    assert status.reason == Reason.JOB_CREATION_FAILED
+    assert "belongs to something else" in str(status.message)
+    assert status.conditions[0].status == "False"
+    lab.rest.delete(path, propagationPolicy="Background")
+    status = lab.until(name, "Starting", timeout=40)
+    assert status.conditions[0].status == "True"
+
+
+def test_cancel_lasts_until_the_pod_is_gone(lab: Lab) -> None:
+    lab.start()
+    name = lab.submit()
+    pod = lab.pod(name)
+    path = f"{lab.core}/pods/{pod['metadata']['name']}"
+    # On a node, a pod that is deleted stays until its kubelet says that it has stopped.
+    binding = {"metadata": {"name": pod["metadata"]["name"]}, "target": {"name": "node"}}
+    lab.rest.post(f"{path}/binding", binding)
+    lab.run_pod(name)
+    lab.until(name, "Running")
+    lab.patch(name, cancel=True)
+    lab.until(name, "Cancelling")
+    wait_for("the Job is gone", lambda: lab.rest.get(lab.job_path(name)) is None)
+    wait_for("the pod is being deleted", lambda: lab.is_deleting(path))
+    assert lab.status(name).phase == "Cancelling"
+    lab.rest.delete(path, gracePeriodSeconds=0)
+    status = lab.until(name, "Cancelled")
+    assert status.attempts == 1
+    assert status.last_failure is None
+
+
+def test_cancelled_while_the_operator_was_away(lab: Lab) -> None:
+    lab.start()
+    name = lab.submit()
+    lab.until(name, "Starting")
+    lab.stop()
+    lab.patch(name, cancel=True)
+    lab.start()
+    lab.until(name, "Cancelled")
+    assert lab.pods(name) == []
+    assert lab.rest.get(lab.job_path(name)) is None
+
+
+def test_a_job_deleted_by_someone_else_is_not_run_again(lab: Lab) -> None:
+    lab.start()
+    name = lab.submit()
+    lab.until(name, "Starting")
+    path = lab.job_path(name)
+    lab.rest.delete(path, propagationPolicy="Background")
+    assert lab.until(name, "Failed").reason == Reason.JOB_DELETED
+    lab.stop()
+    lab.start()
+    other = lab.submit()
+    lab.until(other, "Starting")
+    assert lab.rest.get(path) is None
+
+
+def test_the_job_of_a_finished_run_goes_when_its_time_is_over(lab: Lab) -> None:
+    lab.start()
+    name = lab.submit(ttlSecondsAfterFinished=None)
+    succeed(lab, name)
+    done = lab.status(name)
+    lab.patch(name, ttlSecondsAfterFinished=1)
+    path = lab.job_path(name)
+    wait_for("the Job is gone", lambda: lab.rest.get(path) is None)
+    assert lab.status(name) == done
+
+
+def test_suspended_and_resumed(lab: Lab) -> None:
+    lab.start()
+    name = lab.submit()
+    lab.run_pod(name)
+    lab.until(name, "Running")
+    lab.patch(name, suspend=True)
+    assert lab.until(name, "Suspended").attempts == 1
+    assert lab.pods(name) == []
+    lab.patch(name, suspend=False)
+    lab.until(name, "Starting")
+    pod = lab.run_pod(name)
+    assert lab.until(name, "Running").attempts == 2
+    lab.end_pod(pod, 0, result())
+    status = lab.until(name, "Succeeded")
+    assert status.last_failure is None
+    wait_for("its end is told", lambda: "Succeeded" in lab.events(name))
+    assert sorted(lab.events(name)) == ["Resumed", "Succeeded", "Suspended"]
+
+
+def test_bad_data_fails_in_one_attempt(lab: Lab) -> None:
+    lab.start()
+    name = lab.submit(backoffLimit=5)
+    bad = RunResult(reason=Reason.DATA_NOT_FOUND, message="s3://trainyard/churn.csv: no such key")
+    lab.end_pod(lab.run_pod(name), 66, bad.to_json())
+    status = lab.until(name, "Failed")
+    assert status.reason == Reason.DATA_NOT_FOUND
+    assert status.message == "xgboost: s3://trainyard/churn.csv: no such key"
+    assert (status.attempts, len(lab.pods(name))) == (1, 1)
+
+
+def test_out_of_memory_is_not_tried_again(lab: Lab) -> None:
+    lab.start()
+    name = lab.submit(backoffLimit=5)
+    lab.end_pod(lab.run_pod(name), OOM_EXIT_CODE, "")
+    status = lab.until(name, "Failed")
+    assert status.reason == Reason.OOM_KILLED
+    assert len(lab.pods(name)) == 1
+
+
+def test_an_interrupted_attempt_is_tried_again_and_not_counted(lab: Lab) -> None:
+    lab.start()
+    name = lab.submit(backoffLimit=0)
+    lab.end_pod(lab.run_pod(name), 143, RunResult(reason=Reason.INTERRUPTED).to_json())
+    second = lab.run_pod(name)
+    lab.end_pod(second, 0, result())
+    status = lab.until(name, "Succeeded", timeout=60)
+    assert status.attempts == 2
+
+
+def test_a_full_namespace_shows_and_the_run_starts_when_there_is_room(lab: Lab) -> None:
+    lab.start()
+    quota = {"metadata": {"name": "full"}, "spec": {"hard": {"pods": "0"}}}
+    lab.rest.post(f"{lab.core}/resourcequotas", quota)
+    wait_for("the quota counts", lambda: lab.quota_counts("full"))
+    name = lab.submit()
+    status = lab.until(name, "Pending")
+    assert status.reason == Reason.QUOTA_EXCEEDED
+    lab.rest.delete(f"{lab.core}/resourcequotas/full")
+    lab.until(name, "Starting", timeout=60)
+
+
+def test_a_hyperparameter_that_is_none_creates_no_job(lab: Lab) -> None:
+    lab.start()
+    name = lab.submit(hyperparameters={"max_dept": 3})
+    status = lab.until(name, "Failed")
+    assert status.reason == Reason.INVALID_HYPERPARAMETER
+    assert "spec.hyperparameters.max_dept" in str(status.message)
+    assert lab.writes == {"update trainingjobs/status": 1, "create events": 1}
+
+
+def test_deleted_and_created_again_it_is_another_run(lab: Lab) -> None:
+    lab.start()
+    name = lab.submit()
+    lab.until(name, "Starting")
+    first = lab.job_path(name)
+    body = lab.training_job(name)
+    lab.rest.delete(f"{lab.training_jobs}/{name}")
+    lab.rest.post(
+        lab.training_jobs,
+        {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "metadata": {"name": name},
+            "spec": body["spec"],
+        },
+    )
+    lab.until(name, "Starting")
+    assert lab.job_path(name) != first
+    wait_for("the first Job is collected", lambda: lab.rest.get(first) is None)
