@@ -18,16 +18,16 @@ class _Hyperparameters(Model):
 class XGBoostHyperparameters(_Hyperparameters):
     """Parameters of `xgboost.XGBModel`."""
 
-    n_estimators: int = Field(default=1000, ge=1, le=20000)
+    n_estimators: int = Field(default=2000, ge=1, le=20000)
     """Most boosting rounds; early stopping usually ends before."""
     early_stopping_rounds: int = Field(default=50, ge=0, le=1000)
     """Rounds without improvement on the validation part before training stops; 0 turns it off."""
     max_depth: int = Field(default=4, ge=1, le=32)
-    learning_rate: float = Field(default=0.05, gt=0, le=1)
+    learning_rate: float = Field(default=0.03, gt=0, le=1)
     min_child_weight: float = Field(default=5.0, ge=0, le=1e6)
     gamma: float = Field(default=0.0, ge=0, le=1e6)
     subsample: float = Field(default=0.8, gt=0, le=1)
-    colsample_bytree: float = Field(default=0.8, gt=0, le=1)
+    colsample_bytree: float = Field(default=0.5, gt=0, le=1)
     reg_alpha: float = Field(default=0.0, ge=0, le=1e6)
     reg_lambda: float = Field(default=1.0, ge=0, le=1e6)
     max_bin: int = Field(default=256, ge=2, le=4096)
@@ -39,22 +39,25 @@ class RandomForestHyperparameters(_Hyperparameters):
     n_estimators: int = Field(default=300, ge=1, le=5000)
     max_depth: int | None = Field(default=None, ge=1, le=100)
     min_samples_split: int = Field(default=2, ge=2, le=100_000)
-    min_samples_leaf: int = Field(default=5, ge=1, le=100_000)
+    min_samples_leaf: int | None = Field(default=None, ge=1, le=100_000)
+    """Null: one in 500 of the training rows, from 1 to 20. The manifest holds the number that was used."""
     max_features: Literal["sqrt", "log2"] | Annotated[float, Field(gt=0, le=1)] | None = "sqrt"
     """Features looked at for each split: a rule, a share of them, or null for all."""
 
 
 class NeuralNetHyperparameters(_Hyperparameters):
-    """A multilayer perceptron with ReLU, dropout and AdamW."""
+    """Multilayer perceptrons with ReLU, dropout and AdamW, trained side by side; their mean predicts."""
 
+    ensemble_size: int = Field(default=8, ge=1, le=64)
+    """Perceptrons that differ in their first weights."""
     hidden_layer_sizes: list[Annotated[int, Field(ge=1, le=4096)]] = Field(
-        default=[64, 32], min_length=1, max_length=8
+        default=[32], min_length=1, max_length=8
     )
     dropout: float = Field(default=0.2, ge=0, lt=1)
     learning_rate: float = Field(default=1e-3, gt=0, le=1)
-    weight_decay: float = Field(default=1e-3, ge=0, le=1)
+    weight_decay: float = Field(default=0.1, ge=0, le=1)
     batch_size: int = Field(default=128, ge=1, le=65536)
-    max_epochs: int = Field(default=100, ge=1, le=10_000)
+    max_epochs: int = Field(default=200, ge=1, le=10_000)
     patience: int = Field(default=10, ge=1, le=1000)
     """Epochs without improvement on the validation part before training stops."""
 

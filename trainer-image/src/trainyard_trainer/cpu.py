@@ -71,4 +71,6 @@ def limit_threads() -> int:
     threads = thread_count(cpu_quota(), len(os.sched_getaffinity(0)))
     for variable in _VARIABLES:
         os.environ[variable] = str(threads)
+    # A thread that spins while it waits for another eats the quota that the other needs.
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     return threads

@@ -101,11 +101,12 @@ def _read_file(path: Path, uri: str) -> tuple[str, pa.Table]:
             kind, table = "Parquet", pa.parquet.read_table(path)
         else:
             kind, table = "CSV", _read_csv(path, magic)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError) as error:
         detail = str(error).partition("\n")[0]
-        if "invalid UTF8" in detail:
-            detail += "; save the file as UTF-8"
         raise _invalid(f"{uri} can be read neither as CSV nor as Parquet: {detail}") from error
+    not_text = [field.name for field in table.schema if pa.types.is_binary(field.type)]
+    if kind == "CSV" and not_text:
+        raise _invalid(f"{uri}: column {not_text[0]!r} is not UTF-8; save the file as UTF-8")
     repeated = {name for name in table.column_names if table.column_names.count(name) > 1}
     if repeated:
         raise _invalid(f"{uri}: column {min(repeated)!r} occurs more than once; rename one")

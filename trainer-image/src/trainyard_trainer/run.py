@@ -29,7 +29,7 @@ from trainyard_trainer.progress import ProgressTracker
 if TYPE_CHECKING:
     from trainyard_schema.artifacts import DataSource
 
-    from trainyard_trainer.training import Dataset, History, TrainedModel
+    from trainyard_trainer.training import Dataset, History, Learner, TrainedModel
 
 _log = structlog.get_logger()
 
@@ -62,7 +62,7 @@ class Run:
     def execute(self) -> RunResult:
         """Do everything. Raises TrainerError for every failure that can be expected."""
         # Imported here, so that progress is served before Arrow, boto3 and the model's library are loaded.
-        from trainyard_trainer import dataset as data, models, training  # noqa: PLC0415
+        from trainyard_trainer import dataset as data, training  # noqa: PLC0415
 
         config = self._config
         with tempfile.TemporaryDirectory(prefix="trainyard-") as scratch:
@@ -84,15 +84,15 @@ class Run:
                 holdout_rows=len(dataset.holdout),
                 columns=len(dataset.kinds),
             )
-            learner = training.Learner(
+            learner = training.learner_for(
+                dataset,
                 self._model_type,
                 self._hyperparameters,
-                config.seed,
-                self._threads,
-                models.implementation(self._model_type),
+                seed=config.seed,
+                threads=self._threads,
             )
             self._enter(Stage.TRAINING)
-            units = learner.implementation.planned_units(self._hyperparameters)
+            units = learner.implementation.planned_units(learner.hyperparameters)
             history = training.History(self._tracker.count, folds + 1, units)
             validated = (
                 training.cross_validate(learner, dataset, folds, history) if folds else {}
@@ -104,7 +104,9 @@ class Run:
             holdout = training.measure(model, dataset, dataset.holdout)
             _log.info("model is measured", **holdout)
             sources = [source for _, source in files]
-            return self._file(folder, model, dataset, sources, history, holdout, validated)
+            return self._file(
+                folder, learner, model, dataset, sources, history, holdout, validated
+            )
 
     def _enter(self, stage: Stage) -> None:
         self._tracker.enter(stage)
@@ -124,6 +126,7 @@ class Run:
     def _file(
         self,
         scratch: Path,
+        learner: "Learner",
         model: "TrainedModel",
         dataset: "Dataset",
         sources: "list[DataSource]",
@@ -139,7 +142,7 @@ class Run:
         config, key = self._config, self._key
         publication = Publication(Storage(config.storage, failure=Reason.UPLOAD_FAILED), key)
         schema = version_files.describe(self._model_type, dataset.target, model.preprocessor)
-        hyperparameters = self._hyperparameters.model_dump(mode="json")
+        hyperparameters = learner.hyperparameters.model_dump(mode="json")
         sample = model.preprocessor.transform(
             rows_of(dataset.features, dataset.holdout[:4096], list(dataset.kinds))
         )

@@ -120,6 +120,20 @@ def validate(table: pa.Table, spec: DataSpec, seed: int) -> Dataset:
     return Dataset(features.select(list(kinds)), kinds, target, training, holdout, warnings)
 
 
+def learner_for(
+    dataset: Dataset,
+    model_type: ModelType,
+    hyperparameters: Hyperparameters,
+    *,
+    seed: int,
+    threads: int,
+) -> Learner:
+    """The learner of a run, its library imported and its hyperparameters complete."""
+    implementation = models.implementation(model_type)
+    complete = implementation.complete(hyperparameters, len(dataset.training))
+    return Learner(model_type, complete, seed, threads, implementation)
+
+
 def fit(learner: Learner, dataset: Dataset, rows: Rows, report: models.Report) -> TrainedModel:
     """Train on some rows; early stopping watches a part of them."""
     target = dataset.target

@@ -56,6 +56,9 @@ class Fitted(Protocol):
 class Implementation(Protocol):
     """What the module of a model type offers."""
 
+    def complete(self, hyperparameters: Any, training_rows: int) -> Any:
+        """The hyperparameters with those filled in that follow the number of rows."""
+
     def validation_share(self, hyperparameters: Any) -> float:
         """Share of the training rows that `fit` watches to know when to stop; 0 for none."""
 

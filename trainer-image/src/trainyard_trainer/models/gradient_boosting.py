@@ -75,6 +75,11 @@ class _Progress(xgb.callback.TrainingCallback):
         return False
 
 
+def complete(hyperparameters: XGBoostHyperparameters, training_rows: int) -> XGBoostHyperparameters:  # noqa: ARG001
+    """They are complete."""
+    return hyperparameters
+
+
 def validation_share(hyperparameters: XGBoostHyperparameters) -> float:
     """None is needed without early stopping."""
     return _VALIDATION_SHARE if hyperparameters.early_stopping_rounds else 0.0

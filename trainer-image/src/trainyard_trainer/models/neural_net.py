@@ -1,4 +1,4 @@
-"""A multilayer perceptron in torch."""
+"""A small ensemble of multilayer perceptrons in torch."""
 
 import copy
 import json
@@ -18,41 +18,80 @@ from trainyard_trainer.models import Part, Prediction, Report, Shape
 from trainyard_trainer.preprocessing import Matrix
 from trainyard_trainer.target import Task
 
-_VALIDATION_SHARE = 0.15
+_VALIDATION_SHARE = 0.1
 _PREDICT_ROWS = 65536
 _ARCHITECTURE = "architecture"
+_SIZES = ("members", "inputs", "hidden", "outputs", "dropout")
 
 
-class _Perceptron(nn.Module):
-    """Linear, ReLU and dropout for each hidden layer, then a linear head; regression on a standardised target."""
+class _Linear(nn.Module):
+    """The same layer of every member: (members, n, inputs) to (members, n, outputs)."""
 
-    def __init__(self, inputs: int, hidden: list[int], outputs: int, dropout: float) -> None:
+    def __init__(self, members: int, inputs: int, outputs: int) -> None:
         super().__init__()
+        bound = 1 / math.sqrt(inputs)
+        self.weight = nn.Parameter(torch.empty(members, inputs, outputs).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(members, 1, outputs).uniform_(-bound, bound))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return torch.baddbmm(self.bias, inputs, self.weight)
+
+
+class _Perceptrons(nn.Module):
+    """Several perceptrons side by side, of linear, ReLU and dropout for each hidden layer, then a linear head.
+
+    They differ in their first weights and are trained at once; the mean of what they predict is better than each.
+    """
+
+    def __init__(
+        self, members: int, inputs: int, hidden: list[int], outputs: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.members = members
         layers: list[nn.Module] = []
         width = inputs
         for size in hidden:
-            layers += [nn.Linear(width, size), nn.ReLU(), nn.Dropout(dropout)]
+            layers += [_Linear(members, width, size), nn.ReLU(), nn.Dropout(dropout)]
             width = size
-        self.layers = nn.Sequential(*layers, nn.Linear(width, outputs))
+        self.layers = nn.Sequential(*layers, _Linear(members, width, outputs))
         self.register_buffer("center", torch.zeros(1))
         self.register_buffer("scale", torch.ones(1))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        return self.layers(features)  # type: ignore[no-any-return]
+        """(n, inputs) to (members, n, outputs)."""
+        return self.layers(features.expand(self.members, -1, -1))  # type: ignore[no-any-return]
 
 
 def _loss(task: Task, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    if task == Task.BINARY:
-        return nn.functional.binary_cross_entropy_with_logits(output[:, 0], target)
+    """Mean loss of the members, each on its own."""
+    members = len(output)
     if task == Task.MULTICLASS:
-        return nn.functional.cross_entropy(output, target)
-    return nn.functional.mse_loss(output[:, 0], target)
+        return nn.functional.cross_entropy(output.flatten(0, 1), target.repeat(members))
+    each = target.expand(members, -1)
+    if task == Task.BINARY:
+        return nn.functional.binary_cross_entropy_with_logits(output[..., 0], each)
+    return nn.functional.mse_loss(output[..., 0], each)
+
+
+def _mean_prediction(task: Task, output: torch.Tensor) -> torch.Tensor:
+    """What the members predict together: (n,) probability or standardised value, (n, classes) probabilities."""
+    if task == Task.MULTICLASS:
+        return torch.softmax(output, dim=-1).mean(dim=0)
+    return (torch.sigmoid(output) if task == Task.BINARY else output)[..., 0].mean(dim=0)
+
+
+def _watched_loss(task: Task, prediction: torch.Tensor, target: torch.Tensor) -> float:
+    if task == Task.BINARY:
+        return float(nn.functional.binary_cross_entropy(prediction, target))
+    if task == Task.MULTICLASS:
+        return float(nn.functional.nll_loss(torch.log(prediction.clamp_min(1e-12)), target))
+    return float(nn.functional.mse_loss(prediction, target))
 
 
 class Net:
     """A trained net in evaluation mode."""
 
-    def __init__(self, net: _Perceptron, shape: Shape, architecture: dict[str, Any]) -> None:
+    def __init__(self, net: _Perceptrons, shape: Shape, architecture: dict[str, Any]) -> None:
         self._net = net.eval()
         self._shape = shape
         self._architecture = architecture
@@ -65,16 +104,16 @@ class Net:
     def predict(self, features: Matrix) -> Prediction:
         """(n, n_classes) probabilities, or (n,) values."""
         with torch.inference_mode():
-            output = torch.cat(
-                [self._net(chunk) for chunk in torch.from_numpy(features).split(_PREDICT_ROWS)]
-            ).double()
+            result = torch.cat(
+                [
+                    _mean_prediction(self._shape.task, self._net(chunk).double())
+                    for chunk in torch.from_numpy(features).split(_PREDICT_ROWS)
+                ]
+            )
             if self._shape.task == Task.BINARY:
-                positive = torch.sigmoid(output[:, 0])
-                result = torch.stack([1 - positive, positive], dim=1)
-            elif self._shape.task == Task.MULTICLASS:
-                result = torch.softmax(output, dim=1)
-            else:
-                result = output[:, 0] * self._net.scale + self._net.center
+                result = torch.stack([1 - result, result], dim=1)
+            elif self._shape.task == Task.REGRESSION:
+                result = result * self._net.scale + self._net.center
         return result.numpy()  # type: ignore[no-any-return]
 
     def importance(self, features: Matrix) -> npt.NDArray[np.float64]:
@@ -91,6 +130,11 @@ class Net:
         safetensors.torch.save_file(
             self._net.state_dict(), path, metadata={_ARCHITECTURE: json.dumps(self._architecture)}
         )
+
+
+def complete(hyperparameters: NeuralNetHyperparameters, training_rows: int) -> NeuralNetHyperparameters:  # noqa: ARG001
+    """They are complete."""
+    return hyperparameters
 
 
 def validation_share(hyperparameters: NeuralNetHyperparameters) -> float:  # noqa: ARG001
@@ -127,12 +171,13 @@ def fit(
     torch.manual_seed(seed)
     task = shape.task
     architecture: dict[str, Any] = {
+        "members": hyperparameters.ensemble_size,
         "inputs": train.features.shape[1],
         "hidden": hyperparameters.hidden_layer_sizes,
         "outputs": shape.n_classes if task == Task.MULTICLASS else 1,
         "dropout": hyperparameters.dropout,
     }
-    net = _Perceptron(**architecture)
+    net = _Perceptrons(**architecture)
     center, scale = 0.0, 1.0
     if task == Task.REGRESSION:
         center, scale = float(train.target.mean()), float(train.target.std()) or 1.0
@@ -158,7 +203,8 @@ def fit(
             total += float(loss) * len(batch)
         net.eval()
         with torch.inference_mode():
-            watched_loss = float(_loss(task, net(watched_features), watched_target))
+            watched = _mean_prediction(task, net(watched_features))
+            watched_loss = _watched_loss(task, watched, watched_target)
         report(
             epoch,
             hyperparameters.max_epochs,
@@ -178,7 +224,7 @@ def load(path: Path, shape: Shape, *, threads: int) -> Net:
     torch.set_num_threads(threads)
     with safetensors.safe_open(path, framework="pt") as file:
         architecture = json.loads(file.metadata()[_ARCHITECTURE])
-    sizes = {key: architecture[key] for key in ("inputs", "hidden", "outputs", "dropout")}
-    net = _Perceptron(**sizes)
+    sizes = {key: architecture[key] for key in _SIZES}
+    net = _Perceptrons(**sizes)
     net.load_state_dict(safetensors.torch.load_file(path))
     return Net(net, shape, architecture)

@@ -20,6 +20,8 @@ TRUSTED = ["sklearn.tree._tree.Tree"]
 skops leaves Tree out because scikit-learn follows a tree's indexes unchecked; `_check` looks at them first.
 """
 _CHUNK_SECONDS = 0.5
+_ROWS_PER_LEAF_ROW = 500
+_LARGEST_DEFAULT_LEAF = 20
 _PREDICT_ROWS = 4096
 
 _Model = RandomForestClassifier | RandomForestRegressor
@@ -63,6 +65,14 @@ class Forest:
     def save(self, path: Path) -> None:
         """Write a skops file."""
         skops.io.dump(self._model, path)
+
+
+def complete(hyperparameters: RandomForestHyperparameters, training_rows: int) -> RandomForestHyperparameters:
+    """Leaves grow with the table: small ones follow noise, and cost memory."""
+    if hyperparameters.min_samples_leaf is not None:
+        return hyperparameters
+    leaf = max(1, min(_LARGEST_DEFAULT_LEAF, training_rows // _ROWS_PER_LEAF_ROW))
+    return hyperparameters.model_copy(update={"min_samples_leaf": leaf})
 
 
 def validation_share(hyperparameters: RandomForestHyperparameters) -> float:  # noqa: ARG001

@@ -1,0 +1,168 @@
+"""Each model type through training, saving and loading, without a store."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from trainyard_schema import DataSpec, ModelType, validate_hyperparameters
+
+from trainyard_trainer import training
+
+SPEC = DataSpec(uri="s3://bucket/key", target="y", exclude=["id"])
+SMALL: dict[ModelType, dict[str, Any]] = {
+    ModelType.XGBOOST: {"n_estimators": 25},
+    ModelType.RANDOM_FOREST: {"n_estimators": 13},
+    ModelType.NEURAL_NET: {"max_epochs": 4, "ensemble_size": 2, "hidden_layer_sizes": [8]},
+}
+
+
+def _train(
+    frame: pd.DataFrame, model_type: ModelType, *, threads: int = 1, seed: int = 3
+) -> tuple[training.TrainedModel, training.Dataset, training.History]:
+    dataset = training.validate(pa.Table.from_pandas(frame, preserve_index=False), SPEC, seed)
+    given = validate_hyperparameters((model_type,), SMALL[model_type])[model_type]
+    learner = training.learner_for(dataset, model_type, given, seed=seed, threads=threads)
+    units = learner.implementation.planned_units(learner.hyperparameters)
+    history = training.History(lambda done, total: None, 1, units)
+    model = training.fit(learner, dataset, dataset.training, history.reporter("final"))
+    history.finish_fit()
+    return model, dataset, history
+
+
+@pytest.mark.parametrize("model_type", ModelType)
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_learns_and_loads_to_the_same_bits(
+    model_type: ModelType,
+    task: str,
+    make_frame: Callable[..., pd.DataFrame],
+    tmp_path: Path,
+) -> None:
+    from trainyard_trainer.models import implementation
+
+    model, dataset, history = _train(make_frame(task, rows=1000), model_type)
+    prediction = model.predict(dataset.features)
+    path = tmp_path / "model.ubj"
+    model.fitted.save(path)
+    again = implementation(model_type).load(path, model.shape, threads=1)
+    matrix = model.preprocessor.transform(dataset.features)
+    np.testing.assert_array_equal(again.predict(matrix), prediction)
+    assert again.units == model.fitted.units > 0
+    metrics = training.measure(model, dataset, dataset.holdout)
+    if model_type != ModelType.NEURAL_NET:
+        floor = {"binary": 0.85, "multiclass": 0.6, "regression": 0.2}[task]
+        name = {"binary": "roc_auc", "multiclass": "accuracy", "regression": "r2"}[task]
+        assert metrics[name] > floor
+    if task != "regression":
+        assert prediction.shape == (1000, len(dataset.target.classes))
+        np.testing.assert_allclose(prediction.sum(axis=1), 1, atol=1e-6)
+    importance = model.fitted.importance(matrix)
+    assert importance.shape == (matrix.shape[1],)
+    assert (importance >= 0).all()
+    assert importance.sum() > 0
+    assert [record["done"] for record in history.records][-1] > 0
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("model_type", ModelType)
+def test_the_same_seed_gives_the_same_model(
+    model_type: ModelType, threads: int, make_frame: Callable[..., pd.DataFrame]
+) -> None:
+    frame = make_frame("binary")
+    first, again, other = (
+        model.predict(dataset.features)
+        for model, dataset, _ in (
+            _train(frame, model_type, threads=threads, seed=seed) for seed in (3, 3, 4)
+        )
+    )
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_chunks_of_trees_are_the_forest_grown_at_once(
+    make_frame: Callable[..., pd.DataFrame],
+) -> None:
+    from sklearn.ensemble import RandomForestClassifier
+
+    model, dataset, _ = _train(make_frame("binary"), ModelType.RANDOM_FOREST)
+    rows = training.rows_of(dataset.features, dataset.training, list(dataset.kinds))
+    plain = RandomForestClassifier(
+        n_estimators=13, min_samples_leaf=1, random_state=3, max_features="sqrt"
+    ).fit(model.preprocessor.transform(rows), dataset.target.values[dataset.training])
+    matrix = model.preprocessor.transform(dataset.features)
+    np.testing.assert_array_equal(plain.predict_proba(matrix), model.predict(dataset.features))
+
+
+def test_leaves_follow_the_rows_unless_given() -> None:
+    from trainyard_trainer.models import implementation
+
+    forest = implementation(ModelType.RANDOM_FOREST)
+    sizes = {}
+    for rows in (100, 5000, 1_000_000):
+        given = validate_hyperparameters((ModelType.RANDOM_FOREST,), {})
+        sizes[rows] = forest.complete(given[ModelType.RANDOM_FOREST], rows).min_samples_leaf
+    assert sizes == {100: 1, 5000: 10, 1_000_000: 20}
+    fixed = validate_hyperparameters((ModelType.RANDOM_FOREST,), {"min_samples_leaf": 3})
+    assert forest.complete(fixed[ModelType.RANDOM_FOREST], 10**6).min_samples_leaf == 3
+
+
+def test_a_damaged_tree_is_refused(
+    make_frame: Callable[..., pd.DataFrame], tmp_path: Path
+) -> None:
+    from trainyard_trainer.models import implementation
+
+    model, _, _ = _train(make_frame("binary"), ModelType.RANDOM_FOREST)
+    tree = model.fitted._model.estimators_[0].tree_  # type: ignore[attr-defined]
+    tree.feature[0] = 10_000
+    model.fitted.save(tmp_path / "model.skops")
+    with pytest.raises(ValueError, match="damaged tree"):
+        implementation(ModelType.RANDOM_FOREST).load(
+            tmp_path / "model.skops", model.shape, threads=1
+        )
+
+
+def test_the_validation_part_is_never_the_holdout(
+    make_frame: Callable[..., pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[np.ndarray] = []
+    original = training.rows_of
+
+    def rows_of(table: pa.Table, rows: np.ndarray, names: Any) -> pa.Table:
+        seen.append(rows)
+        return original(table, rows, names)
+
+    monkeypatch.setattr(training, "rows_of", rows_of)
+    _, dataset, _ = _train(make_frame("binary"), ModelType.XGBOOST)
+    assert len(seen) == 3
+    for rows in seen:
+        assert not set(rows) & set(dataset.holdout)
+
+
+_IMPORTS = """
+import sys
+from trainyard_schema import ModelType
+from trainyard_trainer import run, training, models, publication, version_files, model_card
+models.implementation(ModelType(sys.argv[1]))
+print(*sorted(m for m in ("torch", "xgboost", "sklearn.ensemble", "skops") if m in sys.modules))
+"""
+
+
+@pytest.mark.parametrize(
+    ("model_type", "loaded"),
+    [
+        ("xgboost", "xgboost"),
+        ("random-forest", "skops sklearn.ensemble"),
+        ("neural-net", "torch"),
+    ],
+)
+def test_only_its_own_library_is_imported(model_type: str, loaded: str) -> None:
+    # Where pandas is installed, as in this stage, xgboost's optional imports could bring more; they must not.
+    output = subprocess.run(
+        [sys.executable, "-c", _IMPORTS, model_type], capture_output=True, text=True, check=True
+    ).stdout
+    assert output.strip() == loaded
