@@ -21,10 +21,17 @@ import getpass
 def no_name():
     raise OSError("No username set in the environment")
 getpass.getuser = no_name
-from trainyard_controller.main import main
-main()
+import datetime
+from trainyard_controller import main, watches
+watches.TOKEN_LIFETIME = datetime.timedelta(seconds=2)
+def restless():
+    settings = watches.kopf_settings()
+    settings.watching.server_timeout = 3
+    return settings
+main.kopf_settings = restless
+main.main()
 """
-"""The operator as it runs in its image, where the user has no name."""
+"""The operator as in its image, where the user has no name; tokens and watches end every moment."""
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,10 @@
-"""A real control plane without nodes: etcd, kube-apiserver, and the controllers of Jobs and the like.
+"""A real control plane without nodes: etcd, kube-apiserver, and the controllers of Jobs and such.
 
 No pod ever runs here: a test plays the kubelet by writing the pods' status.
 """
 
 import contextlib
+import secrets
 import socket
 import ssl
 import subprocess
@@ -20,7 +21,6 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from localcluster.nodebinary import node_binary
 
 T = TypeVar("T")
-TOKEN = "component-test"
 
 
 def wait_for(what: str, probe: Callable[[], T | None], timeout: float = 30) -> T:
@@ -81,7 +81,8 @@ def control_plane(folder: Path) -> Iterator[Path]:
     binary = str(node_binary(folder / "go-build.log"))
     etcd, peer, api = free_ports(3)
     private, public = _service_account_keys(folder)
-    (folder / "tokens.csv").write_text(f"{TOKEN},admin,admin,system:masters\n")
+    token = secrets.token_hex()
+    (folder / "tokens.csv").write_text(f"{token},admin,admin,system:masters\n")
     server = f"https://127.0.0.1:{api}"
     kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text(
@@ -95,7 +96,7 @@ def control_plane(folder: Path) -> Iterator[Path]:
                         "cluster": {"server": server, "insecure-skip-tls-verify": True},
                     }
                 ],
-                "users": [{"name": "admin", "user": {"token": TOKEN}}],
+                "users": [{"name": "admin", "user": {"token": token}}],
                 "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
                 "current-context": "test",
             }
@@ -143,7 +144,7 @@ def control_plane(folder: Path) -> Iterator[Path]:
 
             def ready() -> bool:
                 with contextlib.suppress(httpx.HTTPError):
-                    headers = {"Authorization": f"Bearer {TOKEN}"}
+                    headers = {"Authorization": f"Bearer {token}"}
                     return probe.get("/readyz", headers=headers).status_code == 200
                 return False
 
@@ -169,12 +170,13 @@ class Rest:
 
     def __init__(self, kubeconfig: Path) -> None:
         document = yaml.safe_load(kubeconfig.read_text())
+        token = document["users"][0]["user"]["token"]
         unverified = ssl.create_default_context()
         unverified.check_hostname = False
         unverified.verify_mode = ssl.CERT_NONE
         self._client = httpx.Client(
             base_url=document["clusters"][0]["cluster"]["server"],
-            headers={"Authorization": f"Bearer {TOKEN}"},
+            headers={"Authorization": f"Bearer {token}"},
             verify=unverified,
             timeout=30,
         )

@@ -60,6 +60,14 @@ def test_sigterm_ends_it_well_and_soon(lab: Lab) -> None:
     assert process.wait(timeout=10) == 0
 
 
+def test_a_token_that_rotates_does_not_disturb_the_watches(lab: Lab) -> None:
+    process = lab.start()
+    wait_for("the token has rotated", lambda: lab.log.count("authentication has finished") > 1)
+    name = lab.submit()
+    succeed(lab, name)
+    assert process.poll() is None
+
+
 def test_killed_in_between_it_goes_on_where_it_was(lab: Lab) -> None:
     process = lab.start()
     name = lab.submit(modelType="all")
