@@ -1,18 +1,34 @@
 """scikit-learn's random forest, grown in chunks of trees so that progress can be told."""
 
+import importlib
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
-import skops.io
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from trainyard_schema import RandomForestHyperparameters
 
 from trainyard_trainer.models import Part, Prediction, Report, Shape
 from trainyard_trainer.preprocessing import Matrix
 from trainyard_trainer.target import Task
+
+
+def _import_skops() -> ModuleType:
+    """skops.io, without torch: skops imports all of scikit-learn, which imports torch wherever it is installed."""
+    if "torch" in sys.modules:
+        return importlib.import_module("skops.io")
+    sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        return importlib.import_module("skops.io")
+    finally:
+        del sys.modules["torch"]
+
+
+_skops = _import_skops()
 
 TRUSTED = ["sklearn.tree._tree.Tree"]
 """Types that a forest's file may hold beyond those that skops trusts by itself.
@@ -64,7 +80,7 @@ class Forest:
 
     def save(self, path: Path) -> None:
         """Write a skops file."""
-        skops.io.dump(self._model, path)
+        _skops.dump(self._model, path)
 
 
 def complete(hyperparameters: RandomForestHyperparameters, training_rows: int) -> RandomForestHyperparameters:
@@ -135,7 +151,7 @@ def _check(model: _Model) -> None:
 
 def load(path: Path, shape: Shape, *, threads: int) -> Forest:
     """Read a skops file. Refuses types outside the pinned list, and damaged trees (ValueError)."""
-    model = skops.io.load(path, trusted=TRUSTED)
+    model = _skops.load(path, trusted=TRUSTED)
     if not isinstance(model, RandomForestClassifier | RandomForestRegressor):
         raise TypeError(f"{path.name} holds a {type(model).__name__}, not a random forest")
     _check(model)
