@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from trainyard_devtools.clusters import Cluster, choose
-from trainyard_devtools.deploy import forget_images, ready
+from trainyard_devtools.deploy import ready
 from trainyard_devtools.kube import Kube
 
 _ORDER = ("component", "lifecycle", "cluster")
@@ -38,7 +38,6 @@ def cluster() -> Iterator[Cluster]:
     yield chosen
     if not was_up:
         chosen.down()
-        forget_images(chosen)
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
+
 import localcluster
 from localcluster import Publish
-from trainyard_devtools.images import Image, tag
+from trainyard_devtools.images import Image
 from trainyard_devtools.repo import API_LISTEN, API_NODE_PORT, DEPLOY, ROOT, STATE
 from trainyard_devtools.steps import StepError, output, run
 
@@ -66,8 +68,12 @@ class Cluster(ABC):
         return ""
 
     @abstractmethod
-    def publish(self, image: Image) -> None:
-        """Build an image and make it known to the nodes under its repository and tag."""
+    def publish(self, image: Image, tag: str) -> None:
+        """Build an image and make it known to the nodes under its repository and this tag."""
+
+    def has(self, image: Image, tag: str) -> bool:  # noqa: ARG002
+        """Whether the nodes are known to have the image; if not, it is published once more."""
+        return False
 
     def build_stage(self, image: Image, stage: str) -> None:
         """Build one stage of an image's Dockerfile, for what it checks on the way."""
@@ -115,13 +121,18 @@ class Embedded(Cluster):
         with _explained():
             self._cluster.down()
 
-    def publish(self, image: Image) -> None:  # noqa: D102
+    def publish(self, image: Image, tag: str) -> None:  # noqa: D102
         with _explained():
             self._cluster.build(
                 ROOT / image.context,
-                f"{image.repository}:{tag(image)}",
+                f"{image.repository}:{tag}",
                 dockerfile=ROOT / image.dockerfile,
             )
+
+    def has(self, image: Image, tag: str) -> bool:  # noqa: D102
+        url = f"http://{self.registry}/v2/{image.repository}/manifests/{tag}"
+        accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
+        return httpx.head(url, headers=accept).is_success
 
     def build_stage(self, image: Image, stage: str) -> None:  # noqa: D102
         with _explained():
@@ -162,8 +173,8 @@ class _Docker(Cluster):
     def kubeconfig(self) -> Path:
         return STATE / self.name / "kubeconfig"
 
-    def publish(self, image: Image) -> None:
-        reference = f"{image.repository}:{tag(image)}"
+    def publish(self, image: Image, tag: str) -> None:
+        reference = f"{image.repository}:{tag}"
         _docker_build(image, reference)
         run(
             self._load(reference),
@@ -255,8 +266,8 @@ class Current(Cluster):
     def down(self) -> None:
         """Nothing: the cluster is yours. `helm uninstall trainyard` removes the release."""
 
-    def publish(self, image: Image) -> None:  # noqa: D102
-        reference = f"{self.registry}/{image.repository}:{tag(image)}"
+    def publish(self, image: Image, tag: str) -> None:  # noqa: D102
+        reference = f"{self.registry}/{image.repository}:{tag}"
         _docker_build(image, reference)
         run(
             ["docker", "push", reference],

@@ -5,34 +5,27 @@ import sys
 from trainyard_devtools.clusters import Cluster
 from trainyard_devtools.images import IMAGES, Image, tag
 from trainyard_devtools.kube import Kube
-from trainyard_devtools.repo import CHART, DEPLOY, NAMESPACE, RELEASE, STATE
+from trainyard_devtools.repo import CHART, DEPLOY, NAMESPACE, RELEASE
 from trainyard_devtools.steps import console, run, step
 
-_PUBLISHED = STATE / "published"
-"""One empty file for each image that the cluster of this clone has."""
+Tags = dict[str, str]
+"""The tag of each image by its name."""
 
 
-def publish_images(cluster: Cluster, images: tuple[Image, ...] = IMAGES) -> None:
-    """Build and publish the images whose files have changed since they were last published."""
+def publish_images(cluster: Cluster, images: tuple[Image, ...] = IMAGES) -> Tags:
+    """Build and publish the images that the cluster does not have as the files are now."""
+    tags = {image.name: tag(image) for image in images}
     for image in images:
-        mark = _PUBLISHED / cluster.name / image.name
-        wanted = tag(image)
-        if mark.exists() and mark.read_text() == wanted:
-            console.print(f"  image {image.repository}:{wanted} is there already")
+        name = f"{image.repository}:{tags[image.name]}"
+        if cluster.has(image, tags[image.name]):
+            console.print(f"  image {name} is there already")
             continue
-        with step(f"Build image {image.repository}:{wanted}"):
-            cluster.publish(image)
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.write_text(wanted)
+        with step(f"Build image {name}"):
+            cluster.publish(image, tags[image.name])
+    return tags
 
 
-def forget_images(cluster: Cluster) -> None:
-    """Say that the cluster has no image: it has just been taken down."""
-    for mark in (_PUBLISHED / cluster.name).glob("*"):
-        mark.unlink()
-
-
-def install(cluster: Cluster) -> None:
+def install(cluster: Cluster, tags: Tags) -> None:
     """Install or upgrade the release; the namespace enforces Pod Security "restricted"."""
     kube = Kube(cluster.kubeconfig, cluster.kubectl)
     kube.apply(
@@ -47,7 +40,7 @@ def install(cluster: Cluster) -> None:
     )
     settings = {"image.registry": cluster.registry}
     for image, key in zip(IMAGES, ("storage.bundled", "controller", "api", "trainer"), strict=True):
-        settings[f"{key}.image.tag"] = tag(image)
+        settings[f"{key}.image.tag"] = tags[image.name]
     run(
         [
             *cluster.helm,
@@ -69,8 +62,8 @@ def ready(cluster: Cluster) -> Kube:
     """Bring everything up to date: cluster, images, release."""
     with step(f"Cluster ({cluster.name})"):
         cluster.up()
-    publish_images(cluster)
+    tags = publish_images(cluster)
     with step("Install the chart"):
-        install(cluster)
+        install(cluster, tags)
     sys.stdout.flush()
     return Kube(cluster.kubeconfig, cluster.kubectl)

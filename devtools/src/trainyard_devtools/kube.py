@@ -110,19 +110,18 @@ class Kube:
     def forward(self, target: str, port: int) -> Iterator[int]:
         """A loopback port that leads to `target`, such as service/x, while the block runs."""
         command = [*self._kubectl, "-n", self.namespace, "port-forward", target, f":{port}"]
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            match = re.search(r"127\.0\.0\.1:(\d+)", line)
-            if match is None:
-                raise StepError(f"kubectl port-forward {target} said: {line.strip()}")
-            yield int(match[1])
-        finally:
-            process.terminate()
-            process.wait()
+        ) as process:
+            try:
+                assert process.stdout is not None
+                line = process.stdout.readline()
+                match = re.search(r"127\.0\.0\.1:(\d+)", line)
+                if match is None:
+                    raise StepError(f"kubectl port-forward {target} said: {line.strip()}")
+                yield int(match[1])
+            finally:
+                process.terminate()
 
     @contextmanager
     def s3(self) -> Iterator[Any]:

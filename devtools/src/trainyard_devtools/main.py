@@ -39,9 +39,7 @@ def up() -> None:
 @app.command()
 def down() -> None:
     """Take the cluster away; nothing of it stays on the machine."""
-    cluster = _cluster()
-    cluster.down()
-    deploy.forget_images(cluster)
+    _cluster().down()
 
 
 @app.command()
