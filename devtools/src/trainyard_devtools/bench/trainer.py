@@ -31,7 +31,10 @@ def timed(command):
         sys.exit(f"{command} ended with {status}")
     return time.monotonic() - started, usage.ru_maxrss / 1024
 
-runs = {"trainer": ["python", "-m", "trainyard_trainer.main"], "plain": ["python", "-c", os.environ["PLAIN"]]}
+runs = {
+    "trainer": ["python", "-m", "trainyard_trainer.main"],
+    "plain": ["python", "-c", os.environ["PLAIN"]],
+}
 measured = {name: [] for name in runs}
 for _ in range(int(os.environ["REPEATS"])):
     for name, command in runs.items():
