@@ -1,10 +1,15 @@
-"""The same run as a plain script with the bare libraries: what `trainer_overhead_ratio` compares the trainer with.
+"""The same run as a plain script with the bare libraries: what `trainer_overhead_ratio` compares
+the trainer with.
 
-It reads the same environment (TRAINYARD_RUN, JOB_COMPLETION_INDEX, S3 credentials; OMP_NUM_THREADS for threads) and does the same work with the same
-hyperparameters and threads: read the CSV from S3, split, preprocess, fit with early stopping, measure on the holdout, write
-the model, its preprocessing and a small manifest, upload them. No progress, no validation, no read-back, no checks.
+It reads the same environment (TRAINYARD_RUN, JOB_COMPLETION_INDEX, S3 credentials; OMP_NUM_THREADS
+for threads) and does the same work with the same
+hyperparameters and threads: read the CSV from S3, split, preprocess, fit with early stopping,
+measure on the holdout, write
+the model, its preprocessing and a small manifest, upload them. No progress, no validation, no read-
+back, no checks.
 """
 
+# ruff: noqa: D103, PLC0415
 import json
 import math
 import os
@@ -56,7 +61,10 @@ def fit_xgboost(train, labels, holdout, path):
 
     def typed(frame):
         return frame.assign(
-            **{name: pd.Categorical(frame[name], categories=known) for name, known in levels.items()}
+            **{
+                name: pd.Categorical(frame[name], categories=known)
+                for name, known in levels.items()
+            }
         )
 
     rows, watched, y_rows, y_watched = train_test_split(

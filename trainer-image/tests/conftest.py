@@ -1,4 +1,6 @@
-"""A real S3 protocol (moto's server), small made tables, and the trainer as the process that a pod runs."""
+"""A real S3 protocol (moto's server), small made tables, and the trainer as the process that a pod
+runs.
+"""
 
 import io
 import json
@@ -44,9 +46,7 @@ def s3(endpoint: str) -> Iterator[Any]:
     client.create_bucket(Bucket=BUCKET)
     yield client
     for upload in client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []):
-        client.abort_multipart_upload(
-            Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"]
-        )
+        client.abort_multipart_upload(Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"])
     for key in keys(client):
         client.delete_object(Bucket=BUCKET, Key=key)
     client.delete_bucket(Bucket=BUCKET)
@@ -166,7 +166,7 @@ class Trainer:
 
     def wait(self, process: subprocess.Popen[str], timeout: float = 60) -> Outcome:
         output, _ = process.communicate(timeout=timeout)
-        print(output)
+        sys.stdout.write(output)
         lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
         text = self.termination.read_text()
         assert len(text.encode()) < 4096

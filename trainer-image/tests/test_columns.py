@@ -3,7 +3,6 @@ import datetime
 import numpy as np
 import pyarrow as pa
 import pytest
-
 from trainyard_trainer.columns import ColumnKind, convert, numbers, time_parts, understand
 from trainyard_trainer.errors import TrainerError
 

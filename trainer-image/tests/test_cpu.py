@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-
 from trainyard_trainer.cpu import cpu_quota, thread_count
 
 

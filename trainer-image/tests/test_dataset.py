@@ -5,7 +5,6 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from trainyard_schema.artifacts import DataSource
-
 from trainyard_trainer.dataset import read
 from trainyard_trainer.errors import TrainerError
 

@@ -14,7 +14,6 @@ import pytest
 from trainyard_schema import Manifest
 from trainyard_schema.artifacts import CurrentPointer
 from trainyard_schema.run import RunProgress
-
 from trainyard_trainer import scoring
 
 MakeFrame = Callable[..., pd.DataFrame]
@@ -50,7 +49,8 @@ def test_a_run_leaves_a_version_that_scores_again(
     }
     assert manifest.files[0].sha256 == result.version.sha256
 
-    # New rows, with an unseen category and a missing value in every column, in a process of their own.
+    # New rows, with an unseen category and a missing value in every column, in a process of their
+    # own.
     rows = make_frame(task, rows=50, seed=9).drop(columns=["y", "id"])
     rows.loc[0, "city"] = "Atlantis"
     rows.loc[1] = None
@@ -79,7 +79,6 @@ def test_the_holdout_metric_is_that_of_the_saved_version(
 ) -> None:
     import pyarrow as pa
     from trainyard_schema import DataSpec
-
     from trainyard_trainer import training
     from trainyard_trainer.metrics import evaluate
 
@@ -97,18 +96,14 @@ def test_the_holdout_metric_is_that_of_the_saved_version(
     }
 
 
-def test_csv_and_parquet_and_parts_give_the_same_model(
-    trainer: Any, make_frame: MakeFrame
-) -> None:
+def test_csv_and_parquet_and_parts_give_the_same_model(trainer: Any, make_frame: MakeFrame) -> None:
     frame = make_frame("binary")
     trainer.put(frame)
     trainer.put(frame, "parquet/table.parquet")
     trainer.put(frame[:150], "parts/1.csv")
     trainer.put(frame[150:], "parts/2.csv")
     uris = ["data/table.csv", "parquet/table.parquet", "parts/"]
-    results = [
-        trainer.run("xgboost", data={"uri": f"s3://trainyard/{uri}"}).result for uri in uris
-    ]
+    results = [trainer.run("xgboost", data={"uri": f"s3://trainyard/{uri}"}).result for uri in uris]
     assert len({result.version.sha256 for result in results}) == 1
     manifest = scoring.verify(trainer.download(results[2]))
     assert [source.uri.rpartition("/")[2] for source in manifest.data] == ["1.csv", "2.csv"]
@@ -155,7 +150,10 @@ def test_warnings_reach_the_manifest(trainer: Any, make_frame: MakeFrame) -> Non
 
 
 def test_progress_and_metrics_are_served(
-    trainer: Any, make_frame: MakeFrame, wait_for_line: Callable[..., str], stop: Callable[..., float]
+    trainer: Any,
+    make_frame: MakeFrame,
+    wait_for_line: Callable[..., str],
+    stop: Callable[..., float],
 ) -> None:
     trainer.put(make_frame("binary"))
     slow = {"max_epochs": 10000, "patience": 1000, "learning_rate": 1e-6}

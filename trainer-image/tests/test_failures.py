@@ -1,4 +1,6 @@
-"""Every failure that can be expected: its reason, its exit code, a message that helps, and nothing visible."""
+"""Every failure that can be expected: its reason, its exit code, a message that helps, and nothing
+visible.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -56,6 +58,7 @@ def _check(outcome: Any, reason: Reason, *parts: str) -> None:
     ],
 )
 def test_bad_requests(
+    *,
     trainer: Any,
     make_frame: MakeFrame,
     keys: Callable[..., list[str]],

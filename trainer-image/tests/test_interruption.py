@@ -1,4 +1,6 @@
-"""SIGTERM at any stage: gone within five seconds, reason Interrupted, no visible version, nothing left behind."""
+"""SIGTERM at any stage: gone within five seconds, reason Interrupted, no visible version, nothing
+left behind.
+"""
 
 import time
 from collections.abc import Callable
@@ -24,6 +26,7 @@ def _check_interrupted(trainer: Any, process: Any) -> None:
 
 @pytest.mark.parametrize("model_type", list(SLOW))
 def test_in_training(
+    *,
     trainer: Any,
     make_frame: MakeFrame,
     keys: Callable[..., list[str]],
@@ -46,7 +49,9 @@ def test_in_upload(
     keys: Callable[..., list[str]],
     stop: Callable[..., float],
 ) -> None:
-    """The forest's file is large enough for a multipart upload, which takes a while to be sent and read back."""
+    """The forest's file is large enough for a multipart upload, which takes a while to be sent and
+    read back.
+    """
     trainer.put(make_frame("binary", rows=4000))
     large = {"n_estimators": 1500, "min_samples_leaf": 1}
     process = trainer.start("random-forest", hyperparameters=large)

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 from sklearn import metrics as reference
-
 from trainyard_trainer.metrics import evaluate
 from trainyard_trainer.target import Task
 

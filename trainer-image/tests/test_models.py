@@ -11,7 +11,6 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from trainyard_schema import DataSpec, ModelType, validate_hyperparameters
-
 from trainyard_trainer import training
 
 SPEC = DataSpec(uri="s3://bucket/key", target="y", exclude=["id"])
@@ -111,9 +110,7 @@ def test_leaves_follow_the_rows_unless_given() -> None:
     assert forest.complete(fixed[ModelType.RANDOM_FOREST], 10**6).min_samples_leaf == 3
 
 
-def test_a_damaged_tree_is_refused(
-    make_frame: Callable[..., pd.DataFrame], tmp_path: Path
-) -> None:
+def test_a_damaged_tree_is_refused(make_frame: Callable[..., pd.DataFrame], tmp_path: Path) -> None:
     from trainyard_trainer.models import implementation
 
     model, _, _ = _train(make_frame("binary"), ModelType.RANDOM_FOREST)
@@ -156,12 +153,13 @@ print(*sorted(m for m in ("torch", "xgboost", "sklearn.ensemble", "skops") if m 
     ("model_type", "loaded"),
     [
         ("xgboost", "xgboost"),
-        ("random-forest", "skops sklearn.ensemble"),
+        ("random-forest", "sklearn.ensemble skops"),
         ("neural-net", "torch"),
     ],
 )
 def test_only_its_own_library_is_imported(model_type: str, loaded: str) -> None:
-    # Where pandas is installed, as in this stage, xgboost's optional imports could bring more; they must not.
+    # Where pandas is installed, as in this stage, xgboost's optional imports could bring more; they
+    # must not.
     output = subprocess.run(
         [sys.executable, "-c", _IMPORTS, model_type], capture_output=True, text=True, check=True
     ).stdout

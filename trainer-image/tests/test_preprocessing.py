@@ -4,7 +4,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from trainyard_schema import ModelType
-
 from trainyard_trainer.columns import ColumnKind
 from trainyard_trainer.preprocessing import Preprocessor, select_features
 

@@ -1,5 +1,4 @@
 from trainyard_schema import ModelType, ProgressUnit, Stage
-
 from trainyard_trainer.progress import SHARES, ProgressTracker
 
 

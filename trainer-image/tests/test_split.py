@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from trainyard_trainer.split import folds, strata, take_share
 from trainyard_trainer.target import Target, Task
 

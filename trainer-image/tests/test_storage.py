@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 from trainyard_schema import ModelType, Reason, StorageConfig, VersionKey
-
 from trainyard_trainer.errors import TrainerError
 from trainyard_trainer.publication import Publication
 from trainyard_trainer.storage import Storage
@@ -144,3 +144,22 @@ def test_a_busy_store_is_asked_again(storage: Storage) -> None:
         return "done"
 
     assert storage.call("reading", function) == "done"
+
+
+def test_an_abandoned_upload_is_not_begun_again(
+    storage: Storage, s3: Any, keys: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    path, sha256 = _file(tmp_path, 20 << 20)
+    publication = Publication(storage, KEY)
+    original, calls = storage.client.upload_file, []
+
+    def upload_file(*arguments: str) -> None:
+        calls.append(arguments)
+        assert publication.abandon(1) is False
+        original(*arguments)
+        raise S3UploadFailedError("aborted")
+
+    storage.client.upload_file = upload_file  # type: ignore[method-assign]
+    with pytest.raises(TrainerError):
+        publication.upload([(path, sha256)], lambda share: None)
+    assert len(calls) == 1

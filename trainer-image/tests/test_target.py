@@ -2,7 +2,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from trainyard_schema import DataSpec, Reason
-
 from trainyard_trainer.errors import TrainerError
 from trainyard_trainer.target import (
     Task,

@@ -1,5 +1,4 @@
 from trainyard_schema import Reason, RunResult
-
 from trainyard_trainer.termination import failure, fit
 
 

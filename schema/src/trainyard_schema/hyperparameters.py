@@ -40,13 +40,13 @@ class RandomForestHyperparameters(_Hyperparameters):
     max_depth: int | None = Field(default=None, ge=1, le=100)
     min_samples_split: int = Field(default=2, ge=2, le=100_000)
     min_samples_leaf: int | None = Field(default=None, ge=1, le=100_000)
-    """Null: one in 500 of the training rows, from 1 to 20. The manifest holds the number that was used."""
+    """Null: one in 500 of the training rows, from 1 to 20; the manifest holds the number used."""
     max_features: Literal["sqrt", "log2"] | Annotated[float, Field(gt=0, le=1)] | None = "sqrt"
     """Features looked at for each split: a rule, a share of them, or null for all."""
 
 
 class NeuralNetHyperparameters(_Hyperparameters):
-    """Multilayer perceptrons with ReLU, dropout and AdamW, trained side by side; their mean predicts."""
+    """Multilayer perceptrons (ReLU, dropout, AdamW), trained side by side; their mean predicts."""
 
     ensemble_size: int = Field(default=8, ge=1, le=64)
     """Perceptrons that differ in their first weights."""

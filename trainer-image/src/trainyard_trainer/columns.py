@@ -1,8 +1,9 @@
 """What each raw column is, and its values in that form. The same for training and for scoring.
 
-Text is stripped, and empty text and the usual words for "missing" become missing. Then text that is all numbers, all
-true/false or all ISO 8601 times becomes that, so that a table means the same as CSV and as Parquet. Integers stay
-numbers, since whether they are codes cannot be seen.
+Text is stripped, and empty text and the usual words for "missing" become missing. Then text that is
+all numbers, all
+true/false or all ISO 8601 times becomes that, so that a table means the same as CSV and as Parquet.
+Integers stay numbers, since whether they are codes cannot be seen.
 """
 
 from enum import StrEnum
@@ -40,7 +41,9 @@ _TYPES = {
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
 
 
 def _clean_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -57,7 +60,9 @@ def _cast_or_none(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray
 
 
 def _plain(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """One of float64, integers, bool, timestamp, string or null. Raises InvalidData for nested types and bytes."""
+    """One of float64, integers, bool, timestamp, string or null. Raises InvalidData for nested
+    types and bytes.
+    """
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _plain(name, column.cast(kind.value_type))
@@ -90,7 +95,9 @@ def _kind_of(column: pa.ChunkedArray) -> ColumnKind:
 
 
 def understand(name: str, column: pa.ChunkedArray) -> tuple[ColumnKind, pa.ChunkedArray]:
-    """The kind of a raw column and its values. Integers keep their type; all else is as `convert` returns."""
+    """The kind of a raw column and its values. Integers keep their type; all else is as `convert`
+    returns.
+    """
     plain = _plain(name, column)
     if _is_text(plain.type) and plain.null_count < len(plain):
         for kind in (ColumnKind.NUMBER, ColumnKind.BOOLEAN, ColumnKind.TIME):
@@ -102,7 +109,9 @@ def understand(name: str, column: pa.ChunkedArray) -> tuple[ColumnKind, pa.Chunk
 
 
 def convert(name: str, column: pa.ChunkedArray, kind: ColumnKind) -> pa.ChunkedArray:
-    """The values of a raw column as the kind that was found in training. Raises InvalidData if they are not."""
+    """The values of a raw column as the kind that was found in training. Raises InvalidData if they
+    are not.
+    """
     plain = _plain(name, column)
     if plain.type == _TYPES[kind]:
         return plain
@@ -137,7 +146,9 @@ def numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
 
 
 def time_parts(column: pa.ChunkedArray) -> dict[str, npt.NDArray[np.float64]]:
-    """What a time can say to a model: the day since 1970, and where in year, week and day it lies."""
+    """What a time can say to a model: the day since 1970, and where in year, week and day it
+    lies.
+    """
     return {
         "days": numbers(pc.divide(column.cast(pa.int64()).cast(pa.float64()), 86_400e6)),
         "month": numbers(pc.month(column)),

@@ -17,7 +17,8 @@ _VARIABLES = (
 def _levels(mount: Path, path: str) -> Iterator[Path]:
     """The cgroup's folder and those above it. A limit anywhere on the way to the root holds.
 
-    In a container the mount may already start at the container's own cgroup, and `path` then leads nowhere.
+    In a container the mount may already start at the container's own cgroup, and `path` then leads
+    nowhere.
     """
     folder = mount / path.strip("/")
     yield folder

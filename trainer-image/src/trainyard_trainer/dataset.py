@@ -42,7 +42,9 @@ def _table_objects(storage: Storage, uri: str) -> list[ObjectInfo]:
 def download(
     storage: Storage, uri: str, folder: Path, on_share: Callable[[float], None]
 ) -> list[tuple[Path, DataSource]]:
-    """Bring every object of `uri` (a key, or a prefix that ends in /) into `folder`, sorted by key."""
+    """Bring every object of `uri` (a key, or a prefix that ends in /) into `folder`, sorted by
+    key.
+    """
     bucket, key = split_uri(uri)
     objects = _table_objects(storage, uri) if uri.endswith("/") else [ObjectInfo(key, 0)]
     files = []
@@ -83,7 +85,8 @@ def _read_csv(path: Path, magic: bytes) -> pa.Table:
     except pa.ArrowInvalid as error:
         if "conversion error" not in str(error):
             raise
-    # A later block does not fit the types of the first one. Read as text, columns are typed by all of their values.
+    # A later block does not fit the types of the first one. Read as text, columns are typed by all
+    # of their values.
     with pa.input_stream(str(path), compression=compression) as stream:
         names = pa.csv.open_csv(
             stream,
@@ -114,7 +117,9 @@ def _read_file(path: Path, uri: str) -> tuple[str, pa.Table]:
 
 
 def _same_types(tables: Sequence[pa.Table]) -> list[pa.Table]:
-    """Columns that differ in type between files become text: they are typed by their values afterwards."""
+    """Columns that differ in type between files become text: they are typed by their values
+    afterwards.
+    """
     try:
         pa.unify_schemas([table.schema for table in tables], promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid):
@@ -139,17 +144,25 @@ def _same_types(tables: Sequence[pa.Table]) -> list[pa.Table]:
 
 
 def read(files: Sequence[tuple[Path, DataSource]]) -> pa.Table:
-    """One table from all files, which must be of one kind and have the same columns. Raises InvalidData."""
+    """One table from all files, which must be of one kind and have the same columns. Raises
+    InvalidData.
+    """
     tables: list[pa.Table] = []
     first_kind, first_uri = "", files[0][1].uri
     for path, source in files:
         kind, table = _read_file(path, source.uri)
         if tables and kind != first_kind:
-            raise _invalid(f"{source.uri} is {kind}, but {first_uri} is {first_kind}; keep one kind")
+            raise _invalid(
+                f"{source.uri} is {kind}, but {first_uri} is {first_kind}; keep one kind"
+            )
         if tables and set(table.column_names) != set(tables[0].column_names):
             odd = min(set(table.column_names) ^ set(tables[0].column_names))
-            has, lacks = (source.uri, first_uri) if odd in table.column_names else (first_uri, source.uri)
-            raise _invalid(f"{has} has a column {odd!r} that {lacks} lacks; give all files the same")
+            has, lacks = (
+                (source.uri, first_uri) if odd in table.column_names else (first_uri, source.uri)
+            )
+            raise _invalid(
+                f"{has} has a column {odd!r} that {lacks} lacks; give all files the same"
+            )
         first_kind = kind
         tables.append(table if not tables else table.select(tables[0].column_names))
     if len(tables) == 1:

@@ -1,7 +1,8 @@
-"""SIGTERM: from any stage, also from inside a library's C code, the process ends within five seconds.
+"""SIGTERM: from any stage, also from inside a library's C code, the process ends within five
+seconds.
 
-The signal is blocked in every thread and taken by one that waits for it. Python's own handlers run only in the main
-thread between two byte codes, which a long call into C would hold up.
+The signal is blocked in every thread and taken by one that waits for it. Python's own handlers run
+only in the main thread between two byte codes, which a long call into C would hold up.
 """
 
 import os
@@ -82,7 +83,7 @@ def _within(seconds: float, abandon: Callable[[float], bool]) -> bool:
     def attempt() -> None:
         try:
             answers.append(abandon(seconds / 2))
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             _log.warning("clean-up is incomplete", error=str(error))
 
     thread = threading.Thread(target=attempt, name="clean-up", daemon=True)

@@ -55,7 +55,8 @@ def read_config() -> tuple[RunConfig, ModelType, Hyperparameters]:
     if not index.isdecimal() or int(index) >= len(config.model_types):
         raise TrainerError(
             Reason.INVALID_SPEC,
-            f"{COMPLETION_INDEX_ENV} is {index!r}, but the run has {len(config.model_types)} model types",
+            f"{COMPLETION_INDEX_ENV} is {index!r}, but the run has "
+            f"{len(config.model_types)} model types",
         )
     model_type = config.model_types[int(index)]
     try:
@@ -88,7 +89,9 @@ def _run(interruption: Interruption, log_file: Path) -> RunResult:
 
 
 def main() -> None:
-    """Run, leave the result as the termination message, and exit with the code that goes with it."""
+    """Run, leave the result as the termination message, and exit with the code that goes with
+    it.
+    """
     interruption = Interruption()
     with tempfile.TemporaryDirectory(prefix="trainyard-log-") as folder:
         log_file = Path(folder) / "log.txt"
@@ -97,7 +100,7 @@ def main() -> None:
             result = _run(interruption, log_file)
             _log.info("run succeeded")
         except TrainerError as error:
-            _log.error("run failed", reason=error.reason, error=error.message)  # noqa: TRY400
+            _log.error("run failed", reason=error.reason, error=error.message)
             interruption.clean_up()
             result = termination.failure(error.reason, error.message)
         except Exception as error:

@@ -1,4 +1,5 @@
-"""How good predictions are. Plain numpy, so that no model type imports another's library; tests compare with scikit-learn.
+"""How good predictions are. Plain numpy, so that no model type imports another's library; tests
+compare with scikit-learn.
 
 The first metric of a task is its primary one.
 """
@@ -14,7 +15,9 @@ _EPSILON = float(np.finfo(np.float64).eps)
 
 
 def _roc_auc(positive: npt.NDArray[np.bool_], score: Floats) -> float:
-    """Share of pairs of a positive and a negative row that the score puts in order; ties count half."""
+    """Share of pairs of a positive and a negative row that the score puts in order; ties count
+    half.
+    """
     _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
     rank = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     positives = int(positive.sum())
@@ -79,7 +82,8 @@ def _regression(truth: Floats, value: Floats) -> dict[str, float]:
 
 
 def evaluate(task: Task, truth: npt.NDArray[np.generic], prediction: Floats) -> dict[str, float]:
-    """Metrics by name. `truth` is (n,); `prediction` is (n, n_classes) probabilities, or (n,) values.
+    """Metrics by name. `truth` is (n,); `prediction` is (n, n_classes) probabilities, or (n,)
+    values.
 
     Ranking metrics are absent where only one class occurs.
     """

@@ -11,12 +11,19 @@ from trainyard_trainer.training import Dataset, TrainedModel
 from trainyard_trainer.version_files import VersionSchema
 
 _TOP_FEATURES = 10
+_EXAMPLE = """```python
+from trainyard_trainer.scoring import load
+
+predictions = load("version").predict(rows)  # a pandas DataFrame or an Arrow table
+```"""
 
 
 def top_features(
     model: TrainedModel, importance: npt.NDArray[np.float64]
 ) -> list[tuple[str, float]]:
-    """The table's columns that count most, with their share, from (p,) importances of the matrix's columns."""
+    """The table's columns that count most, with their share, from (p,) importances of the matrix's
+    columns.
+    """
     share: dict[str, float] = {}
     for column, value in zip(model.shape.columns, importance, strict=True):
         share[column.source] = share.get(column.source, 0.0) + float(value)
@@ -26,8 +33,11 @@ def top_features(
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '\\|') for cell in line)} |" for line in lines)
+    def line(cells: Sequence[str]) -> str:
+        escaped = (cell.replace("|", r"\|") for cell in cells)
+        return f"| {' | '.join(escaped)} |"
+
+    return "\n".join(map(line, [head, ["---"] * len(head), *rows]))
 
 
 def _metrics(holdout: Mapping[str, float], cross_validation: Mapping[str, float]) -> str:
@@ -35,7 +45,11 @@ def _metrics(holdout: Mapping[str, float], cross_validation: Mapping[str, float]
         rows = [[name, f"{value:.4f}"] for name, value in holdout.items()]
         return _table(["metric", "holdout"], rows)
     rows = [
-        [name, f"{value:.4f}", f"{cross_validation[name]:.4f} ± {cross_validation[name + '_std']:.4f}"]
+        [
+            name,
+            f"{value:.4f}",
+            f"{cross_validation[name]:.4f} ± {cross_validation[name + '_std']:.4f}",
+        ]
         for name, value in holdout.items()
         if name in cross_validation
     ]
@@ -43,6 +57,7 @@ def _metrics(holdout: Mapping[str, float], cross_validation: Mapping[str, float]
 
 
 def render(
+    *,
     config: RunConfig,
     version: str,
     schema: VersionSchema,
@@ -79,7 +94,6 @@ def render(
         f"{model.fitted.units} rounds, trees or epochs are in the model.",
         "## How to score rows",
         f"Copy {uri} to a folder `version` and give rows with the columns of `schema.json`:",
-        "```python\nfrom trainyard_trainer.scoring import load\n\n"
-        'predictions = load("version").predict(rows)  # a pandas DataFrame or an Arrow table\n```',
+        _EXAMPLE,
     ]
     return "\n\n".join(section for section in sections if section) + "\n"

@@ -1,8 +1,10 @@
-"""From typed columns to the matrix that a model sees. Fitted on training rows only; saved as readable JSON.
+"""From typed columns to the matrix that a model sees. Fitted on training rows only; saved as
+readable JSON.
 
-Model types differ in what they take: trees of XGBoost take missing values and category codes as they are, the forest
-wants missing values filled, and the net wants one column per category and comparable scales. A missing value that was
-filled is marked in a column of its own.
+Model types differ in what they take: trees of XGBoost take missing values and category codes as
+they are, the forest
+wants missing values filled, and the net wants one column per category and comparable scales. A
+missing value that was filled is marked in a column of its own.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +35,8 @@ class Style(NamedTuple):
     fill: bool
     scale: bool
     one_hot_levels: int
-    """Columns with at most so many categories become one column per category; others become codes."""
+    """Columns with at most so many categories become one column per category; others become codes.
+    """
 
 
 STYLES = {
@@ -64,10 +67,10 @@ class NumericFeature(Model):
     def fit(cls, values: npt.NDArray[np.float64], style: Style) -> "NumericFeature":
         """Learn from (n,) training values, NaN where missing."""
         missing = np.isnan(values)
-        fill = float(np.nanmedian(values)) if style.fill and not missing.all() else None
-        if style.fill and fill is None:
-            fill = 0.0
-        mark = style.fill and bool(missing.any())
+        if not style.fill:
+            return cls()
+        fill = 0.0 if missing.all() else float(np.nanmedian(values))
+        mark = bool(missing.any())
         if not style.scale:
             return cls(fill=fill, mark_missing=mark)
         filled = np.where(missing, fill, values)
@@ -98,8 +101,8 @@ class NumericFeature(Model):
 class CategoryFeature(Model):
     """Categories as codes in one column, or as one column each.
 
-    Rare categories, and those that training did not see, count as `other` where training had rare ones; otherwise, and
-    without `missing`, they are what a missing value is: no category at all.
+    Rare categories, and those that training did not see, count as `other` where training had rare
+    ones; otherwise, and without `missing`, they are what a missing value is: no category at all.
     """
 
     levels: list[str]
@@ -135,7 +138,9 @@ class CategoryFeature(Model):
         ]
 
     def write(self, values: pa.ChunkedArray, out: Matrix, *, fill: bool) -> None:
-        """Fill the (n, width) part `out` of the matrix. `fill`: a code for missing values instead of NaN."""
+        """Fill the (n, width) part `out` of the matrix. `fill`: a code for missing values instead
+        of NaN.
+        """
         found = pc.index_in(values, value_set=pa.array(self.levels, pa.string()))
         known = pc.fill_null(found, -1).to_numpy()
         rare = (known < 0) & pc.is_valid(values).to_numpy()
@@ -167,9 +172,7 @@ class FittedColumn(Model):
                 yield Column(self.name, name)
 
 
-def _parts(
-    kind: ColumnKind, values: pa.ChunkedArray
-) -> dict[str, npt.NDArray[np.float64]]:
+def _parts(kind: ColumnKind, values: pa.ChunkedArray) -> dict[str, npt.NDArray[np.float64]]:
     return time_parts(values) if kind == ColumnKind.TIME else {"": numbers(values)}
 
 
@@ -204,7 +207,9 @@ class Preprocessor(Model):
         return [entry for column in self.columns for entry in column.matrix_columns()]
 
     def transform(self, table: pa.Table) -> Matrix:
-        """The (n, p) matrix of raw rows. Raises InvalidData if a value is not of its column's kind."""
+        """The (n, p) matrix of raw rows. Raises InvalidData if a value is not of its column's
+        kind.
+        """
         matrix = np.empty((len(table), len(self.matrix_columns())), dtype=np.float32)
         start = 0
         for column in self.columns:

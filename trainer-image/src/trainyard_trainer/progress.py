@@ -1,7 +1,9 @@
 """How far the run is. Written by the training thread, read by the server's.
 
-The percent covers the whole run: each stage has a fixed share of it (`SHARES`), and training fills its share by
-units done of units planned, all fits of a cross-validation included. It never falls. Early stopping skips units, so the
+The percent covers the whole run: each stage has a fixed share of it (`SHARES`), and training fills
+its share by
+units done of units planned, all fits of a cross-validation included. It never falls. Early stopping
+skips units, so the
 time left is an upper bound; it is that of training, since the stages after it take seconds.
 """
 
@@ -33,9 +35,7 @@ _SMOOTHING = 0.3
 class ProgressTracker:
     """The state of one run. Every method may be called from any thread."""
 
-    def __init__(
-        self, model_type: ModelType, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, model_type: ModelType, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
         self._clock = clock
         self._model_type = model_type

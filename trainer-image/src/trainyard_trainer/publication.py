@@ -1,4 +1,6 @@
-"""Filing a version: its files, each read back, then the manifest, which makes it visible, then the pointer to it."""
+"""Filing a version: its files, each read back, then the manifest, which makes it visible, then the
+pointer to it.
+"""
 
 import hashlib
 import threading
@@ -17,8 +19,8 @@ _log = structlog.get_logger()
 class Publication:
     """One version on its way into the store.
 
-    `publish` runs in the main thread, `abandon` in the one that waits for SIGTERM. The lock makes one of them win: either
-    the manifest is written, or it never will be.
+    `publish` runs in the main thread, `abandon` in the one that waits for SIGTERM. The lock makes
+    one of them win: either the manifest is written, or it never will be.
     """
 
     def __init__(self, storage: Storage, key: VersionKey) -> None:
@@ -59,7 +61,9 @@ class Publication:
         _log.info("version published", uri=self.uri)
 
     def make_current(self, manifest: Path, *, overwrite: bool) -> bool:
-        """Point `current.json` at this version; without `overwrite` only if there is none. Whether it was done."""
+        """Point `current.json` at this version; without `overwrite` only if there is none. Whether
+        it was done.
+        """
         pointer = CurrentPointer(
             version=self._key.version,
             uri=self.uri,
@@ -75,8 +79,8 @@ class Publication:
     def abandon(self, patience_seconds: float) -> bool:
         """Give the version up and remove its files; True if it is too late for that.
 
-        Keeps the lock, so that no manifest can follow. While the manifest is being written nobody knows whether it will
-        be seen, so nothing is removed then: the version is whole either way.
+        Keeps the lock, so that no manifest can follow. While the manifest is being written nobody
+        knows whether it will be seen, so nothing is removed then: the version is whole either way.
         """
         if not self._decision.acquire(timeout=patience_seconds):
             return True
@@ -84,5 +88,7 @@ class Publication:
             self._decision.release()
             return True
         self._abandoned = True
+        # Otherwise an aborted upload would look like a failure that another attempt may mend.
+        self._storage.close()
         discard(self._storage.config, self._bucket, self._key.prefix, self._keys)
         return False

@@ -61,8 +61,10 @@ class Run:
 
     def execute(self) -> RunResult:
         """Do everything. Raises TrainerError for every failure that can be expected."""
-        # Imported here, so that progress is served before Arrow, boto3 and the model's library are loaded.
-        from trainyard_trainer import dataset as data, training  # noqa: PLC0415
+        # Imported here, so that progress is served before Arrow, boto3 and the model's library are
+        # loaded.
+        from trainyard_trainer import dataset as data  # noqa: PLC0415
+        from trainyard_trainer import training  # noqa: PLC0415
 
         config = self._config
         with tempfile.TemporaryDirectory(prefix="trainyard-") as scratch:
@@ -94,9 +96,7 @@ class Run:
             self._enter(Stage.TRAINING)
             units = learner.implementation.planned_units(learner.hyperparameters)
             history = training.History(self._tracker.count, folds + 1, units)
-            validated = (
-                training.cross_validate(learner, dataset, folds, history) if folds else {}
-            )
+            validated = training.cross_validate(learner, dataset, folds, history) if folds else {}
             model = training.fit(learner, dataset, dataset.training, history.reporter("final"))
             history.finish_fit()
             _log.info("model is trained", units=model.fitted.units)
@@ -105,7 +105,14 @@ class Run:
             _log.info("model is measured", **holdout)
             sources = [source for _, source in files]
             return self._file(
-                folder, learner, model, dataset, sources, history, holdout, validated
+                folder,
+                learner,
+                model,
+                dataset,
+                sources=sources,
+                history=history,
+                holdout=holdout,
+                validated=validated,
             )
 
     def _enter(self, stage: Stage) -> None:
@@ -129,6 +136,7 @@ class Run:
         learner: "Learner",
         model: "TrainedModel",
         dataset: "Dataset",
+        *,
         sources: "list[DataSource]",
         history: "History",
         holdout: dict[str, float],
@@ -147,17 +155,17 @@ class Run:
             rows_of(dataset.features, dataset.holdout[:4096], list(dataset.kinds))
         )
         card = model_card.render(
-            config,
-            key.version,
-            schema,
-            sources,
-            dataset,
-            model,
-            model.fitted.importance(sample),
-            holdout,
-            validated,
-            hyperparameters,
-            publication.uri,
+            config=config,
+            version=key.version,
+            schema=schema,
+            sources=sources,
+            dataset=dataset,
+            model=model,
+            importance=model.fitted.importance(sample),
+            holdout=holdout,
+            cross_validation=validated,
+            hyperparameters=hyperparameters,
+            uri=publication.uri,
         )
         self._enter(Stage.UPLOADING)
         folder = scratch / key.version

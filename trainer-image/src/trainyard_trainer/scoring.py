@@ -29,9 +29,11 @@ class Scorer:
         self._model = model
 
     def predict(self, frame: Any) -> Prediction:
-        """Score raw rows: a pandas DataFrame, an Arrow table, or a mapping of column names to values.
+        """Score raw rows: a pandas DataFrame, an Arrow table, or a mapping of column names to
+        values.
 
-        Returns (n, n_classes) probabilities in the order of `schema.classes`, or (n,) values. Columns that the model does
+        Returns (n, n_classes) probabilities in the order of `schema.classes`, or (n,) values.
+        Columns that the model does
         not use may be there; a missing one, or a value of the wrong kind, raises TrainerError.
         """
         table = _as_table(frame)
@@ -45,7 +47,7 @@ class Scorer:
                 Reason.INVALID_DATA,
                 f"the rows lack column {missing[0]!r}"
                 + (f" and {len(missing) - 1} more" if missing[1:] else "")
-                + f"; the model needs {', '.join(feature.name for feature in self.schema.features)}",
+                + f"; the model needs {', '.join(item.name for item in self.schema.features)}",
             )
         return self._model.predict(table)
 
@@ -76,7 +78,9 @@ def verify(folder: Path) -> Manifest:
 
 
 def load(directory: str | Path, *, threads: int = 1) -> Scorer:
-    """Load a version from its folder, after checking all of its files. Nothing in it is unpickled."""
+    """Load a version from its folder, after checking all of its files. Nothing in it is
+    unpickled.
+    """
     folder = Path(directory)
     manifest = verify(folder)
     schema = VersionSchema.from_stored(json.loads((folder / SCHEMA).read_bytes()))

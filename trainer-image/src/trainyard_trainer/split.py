@@ -1,4 +1,6 @@
-"""Which rows are for what. Depends only on the target's values and the seed, so model types share one split."""
+"""Which rows are for what. Depends only on the target's values and the seed, so model types share
+one split.
+"""
 
 from collections.abc import Iterator
 
@@ -12,7 +14,9 @@ _QUANTILES = 10
 
 
 def strata(target: Target) -> npt.NDArray[np.int64]:
-    """(n,) the group that each row is drawn from: its class, or the tenth of the range that its value lies in."""
+    """(n,) the group that each row is drawn from: its class, or the tenth of the range that its
+    value lies in.
+    """
     if target.task != Task.REGRESSION:
         return target.values.astype(np.int64)
     edges = np.quantile(target.values, np.linspace(0, 1, _QUANTILES + 1)[1:-1])
@@ -20,7 +24,9 @@ def strata(target: Target) -> npt.NDArray[np.int64]:
 
 
 def take_share(groups: npt.NDArray[np.int64], share: float, seed: int) -> tuple[Rows, Rows]:
-    """Divide rows into the rest and a `share` of each group, both sorted. The rest keeps at least one row of each."""
+    """Divide rows into the rest and a `share` of each group, both sorted. The rest keeps at least
+    one row of each.
+    """
     random = np.random.default_rng(seed)
     taken = []
     for group in np.unique(groups):

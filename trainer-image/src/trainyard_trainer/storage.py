@@ -1,7 +1,9 @@
-"""The object store: every call is retried with backoff up to a deadline, and ends in a TrainerError."""
+"""The object store: every call is retried with backoff up to a deadline, and ends in a
+TrainerError.
+"""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 from urllib.parse import urlsplit
@@ -13,11 +15,13 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionError as BotoConnectionError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
     SSLError,
+)
+from botocore.exceptions import (
+    ConnectionError as BotoConnectionError,
 )
 from trainyard_schema import Reason, StorageConfig
 from trainyard_schema.artifacts import DataSource
@@ -94,7 +98,8 @@ def connect(
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
             retries={"total_max_attempts": 1},
-            # Servers other than AWS's do not all know the newer checksum headers; contents are checked by SHA-256 here.
+            # Servers other than AWS's do not all know the newer checksum headers; contents are
+            # checked by SHA-256 here.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             s3={"addressing_style": "path" if config.endpoint_url else "auto"},
@@ -105,7 +110,8 @@ def connect(
 class Storage:
     """Reads and writes objects.
 
-    `failure` is the reason given when the store does not answer or refuses: StorageUnavailable while data are read,
+    `failure` is the reason given when the store does not answer or refuses: StorageUnavailable
+    while data are read,
     UploadFailed while a version is written. What is missing while data are read is DataNotFound.
     """
 
@@ -121,11 +127,18 @@ class Storage:
             wait_initial=0.2,
             wait_max=8.0,
             wait_jitter=0.3,
-        ).on(_is_transient)
+        ).on(lambda error: not self._closed and _is_transient(error))
         self._deadline_seconds = deadline_seconds
+        self._closed = False
+
+    def close(self) -> None:
+        """No more retries: whatever a thread is doing here ends with its present attempt."""
+        self._closed = True
 
     def call(self, what: str, function: Callable[[], _T]) -> _T:
-        """Do `function`, again where that may help. `what` says in an error what was tried on which object."""
+        """Do `function`, again where that may help. `what` says in an error what was tried on which
+        object.
+        """
         try:
             return self._retrying(function)
         except (*_EXPECTED, CorruptedError) as error:
@@ -146,7 +159,9 @@ class Storage:
         elif isinstance(error, NoCredentialsError | PartialCredentialsError):
             hint = "no credentials; the pod needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         elif code in _DENIED:
-            hint = f"{endpoint} refused the credentials ({code}); check the S3 Secret and its rights"
+            hint = (
+                f"{endpoint} refused the credentials ({code}); check the S3 Secret and its rights"
+            )
         elif _is_transient(error):
             hint = f"gave up after {self._deadline_seconds:g} s of retries at {endpoint}: {error}"
         else:
@@ -206,7 +221,9 @@ class Storage:
         return self.call(f"reading s3://{bucket}/{key}", attempt)
 
     def put_verified(self, bucket: str, key: str, path: Path, sha256: str) -> None:
-        """Upload a file, then read it back: it counts as uploaded only if size and SHA-256 agree."""
+        """Upload a file, then read it back: it counts as uploaded only if size and SHA-256
+        agree.
+        """
 
         def attempt() -> None:
             size = path.stat().st_size
@@ -236,7 +253,8 @@ class Storage:
     def create(self, bucket: str, key: str, body: bytes) -> bool:
         """Write a small object unless there is one; whether it was written.
 
-        The condition is the server's where it knows `If-None-Match`; a look beforehand serves the others.
+        The condition is the server's where it knows `If-None-Match`; a look beforehand serves the
+        others.
         """
 
         def attempt() -> bool:
@@ -255,13 +273,15 @@ class Storage:
         return self.call(f"writing s3://{bucket}/{key}", attempt)
 
 
-def discard(
-    config: StorageConfig, bucket: str, prefix: str, keys: Iterator[str] | list[str]
-) -> None:
+def discard(config: StorageConfig, bucket: str, prefix: str, keys: Iterable[str]) -> None:
     """Remove what an unfinished version left, as far as the store answers at once."""
     client = connect(config, connect_timeout=1, read_timeout=2)
-    uploads = client.list_multipart_uploads(Bucket=bucket, Prefix=prefix).get("Uploads", [])
-    for upload in uploads:
-        client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    # Twice, since an upload may have begun while the first listing was on its way.
+    for _ in range(2):
+        listing = client.list_multipart_uploads(Bucket=bucket, Prefix=prefix)
+        for upload in listing.get("Uploads", []):
+            client.abort_multipart_upload(
+                Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+            )
     for key in keys:
         client.delete_object(Bucket=bucket, Key=key)

@@ -1,8 +1,11 @@
 """What is to be predicted.
 
-The rule for the task: a target with two distinct values is binary. Otherwise text is multiclass; whole numbers with at
-most 20 distinct values are multiclass too, as codes; every other number is regression. Classes are sorted, numbers by
-value and text by letter; the positive class of a binary target is the later one (No < Yes, 0 < 1, false < true).
+The rule for the task: a target with two distinct values is binary. Otherwise text is multiclass;
+whole numbers with at
+most 20 distinct values are multiclass too, as codes; every other number is regression. Classes are
+sorted, numbers by
+value and text by letter; the positive class of a binary target is the later one (No < Yes, 0 < 1,
+false < true).
 """
 
 import difflib
@@ -65,7 +68,8 @@ def check_columns(columns: Sequence[str], spec: DataSpec) -> None:
         for name in names:
             if name not in columns:
                 raise _invalid(
-                    f"spec.data.{field}: the table has no column {name!r} ({_nearest(name, columns)})"
+                    f"spec.data.{field}: the table has no column {name!r} "
+                    f"({_nearest(name, columns)})"
                 )
 
 
@@ -88,7 +92,8 @@ def _classes(name: str, column: pa.ChunkedArray) -> Target:
     labels = sorted(number_of)
     if len(labels) > MAX_CLASSES:
         raise _invalid(
-            f"target {name!r} is text with {len(labels)} different values, more than {MAX_CLASSES} classes; "
+            f"target {name!r} is text with {len(labels)} different values, "
+            f"more than {MAX_CLASSES} classes; "
             "choose another spec.data.target"
         )
     rare = min(labels, key=number_of.__getitem__)
@@ -105,7 +110,9 @@ def _classes(name: str, column: pa.ChunkedArray) -> Target:
 
 
 def understand_target(table: pa.Table, name: str) -> Target:
-    """The target of a table without missing targets. Raises InvalidData if nothing can be learned from it."""
+    """The target of a table without missing targets. Raises InvalidData if nothing can be learned
+    from it.
+    """
     kind, column = understand(name, table[name])
     if len(column) < MIN_ROWS:
         raise _invalid(
@@ -122,7 +129,9 @@ def understand_target(table: pa.Table, name: str) -> Target:
             "nothing can be learned from it"
         )
     numeric = kind == ColumnKind.NUMBER
-    whole = not pa.types.is_floating(column.type) or pc.all(pc.equal(column, pc.floor(column))).as_py()
+    whole = (
+        not pa.types.is_floating(column.type) or pc.all(pc.equal(column, pc.floor(column))).as_py()
+    )
     if numeric and distinct > 2 and not (whole and distinct <= MAX_NUMERIC_CLASSES):
         return Target(name, Task.REGRESSION, [], column.cast(pa.float64()).to_numpy())
     return _classes(name, column)

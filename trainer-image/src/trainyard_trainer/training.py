@@ -52,7 +52,9 @@ class Learner:
 
 @dataclass
 class History:
-    """The losses after each round, chunk of trees or epoch of every fit, and how far all fits are."""
+    """The losses after each round, chunk of trees or epoch of every fit, and how far all fits
+    are.
+    """
 
     on_units: Callable[[int, int], None]
     fits: int
@@ -177,15 +179,17 @@ def check_folds(dataset: Dataset, count: int) -> None:
     if counts[rarest] < count:
         raise TrainerError(
             Reason.INVALID_DATA,
-            f"class {dataset.target.classes[rarest]!r} has {counts[rarest]} training rows, too few for "
-            f"{count} folds; lower spec.crossValidation.folds or turn it off",
+            f"class {dataset.target.classes[rarest]!r} has {counts[rarest]} training rows, "
+            f"too few for {count} folds; lower spec.crossValidation.folds or turn it off",
         )
 
 
 def cross_validate(
     learner: Learner, dataset: Dataset, count: int, history: History
 ) -> dict[str, float]:
-    """Mean and standard deviation (`<name>_std`) of each metric over the folds of the training part."""
+    """Mean and standard deviation (`<name>_std`) of each metric over the folds of the training
+    part.
+    """
     results: list[dict[str, float]] = []
     groups = strata(dataset.target)[dataset.training]
     for number, (train, test) in enumerate(folds(groups, count, learner.seed), 1):

@@ -49,7 +49,9 @@ class VersionSchema(Model):
     task: Task
     target: str
     classes: list[ClassLabel]
-    """In the order of a prediction's columns; the last one of two is the positive class. Empty for regression."""
+    """In the order of a prediction's columns; the last one of two is the positive class. Empty for
+    regression.
+    """
     features: list[FeatureSchema]
 
 
@@ -84,7 +86,9 @@ def library_versions(model_type: ModelType) -> dict[str, str]:
 def as_metrics(
     model_type: ModelType, holdout: Mapping[str, float], cross_validation: Mapping[str, float]
 ) -> list[Metric]:
-    """All metrics of the holdout, then mean and standard deviation of the first two of the cross-validation."""
+    """All metrics of the holdout, then mean and standard deviation of the first two of the cross-
+    validation.
+    """
 
     def metric(name: str, value: float, split: Any) -> Metric:
         return Metric(model_type=model_type, name=name, value=f"{value:.6g}", split=split)

@@ -1,4 +1,6 @@
-"""The three model types behind one interface. Each lives in a module that is imported only when it is trained or loaded."""
+"""The three model types behind one interface. Each lives in a module that is imported only when it
+is trained or loaded.
+"""
 
 import importlib
 from collections.abc import Callable, Sequence
@@ -47,7 +49,9 @@ class Fitted(Protocol):
         """(n, n_classes) probabilities, or (n,) values."""
 
     def importance(self, features: Matrix) -> npt.NDArray[np.float64]:
-        """(p,) how much each column of the matrix counts, at least 0; `features` are rows to try it on."""
+        """(p,) how much each column of the matrix counts, at least 0; `features` are rows to try it
+        on.
+        """
 
     def save(self, path: Path) -> None:
         """Write the model file. No pickle."""
@@ -91,7 +95,7 @@ _MODULES = {
 
 def implementation(model_type: ModelType) -> Implementation:
     """The module of a model type, imported now."""
-    return cast(Implementation, importlib.import_module(f"{__name__}.{_MODULES[model_type]}"))
+    return cast("Implementation", importlib.import_module(f"{__name__}.{_MODULES[model_type]}"))
 
 
 __all__ = ["Fitted", "Hyperparameters", "Implementation", "Part", "Prediction", "Report", "Shape"]

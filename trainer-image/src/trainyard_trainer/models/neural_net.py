@@ -24,7 +24,7 @@ _ARCHITECTURE = "architecture"
 _SIZES = ("members", "inputs", "hidden", "outputs", "dropout")
 
 
-class _Linear(nn.Module):
+class _Linear(nn.Module):  # type: ignore[misc]
     """The same layer of every member: (members, n, inputs) to (members, n, outputs)."""
 
     def __init__(self, members: int, inputs: int, outputs: int) -> None:
@@ -37,10 +37,12 @@ class _Linear(nn.Module):
         return torch.baddbmm(self.bias, inputs, self.weight)
 
 
-class _Perceptrons(nn.Module):
-    """Several perceptrons side by side, of linear, ReLU and dropout for each hidden layer, then a linear head.
+class _Perceptrons(nn.Module):  # type: ignore[misc]
+    """Several perceptrons side by side, of linear, ReLU and dropout for each hidden layer, then a
+    linear head.
 
-    They differ in their first weights and are trained at once; the mean of what they predict is better than each.
+    They differ in their first weights and are trained at once; the mean of what they predict is
+    better than each.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class _Perceptrons(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """(n, inputs) to (members, n, outputs)."""
-        return self.layers(features.expand(self.members, -1, -1))  # type: ignore[no-any-return]
+        return self.layers(features.expand(self.members, -1, -1))
 
 
 def _loss(task: Task, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -74,7 +76,9 @@ def _loss(task: Task, output: torch.Tensor, target: torch.Tensor) -> torch.Tenso
 
 
 def _mean_prediction(task: Task, output: torch.Tensor) -> torch.Tensor:
-    """What the members predict together: (n,) probability or standardised value, (n, classes) probabilities."""
+    """What the members predict together: (n,) probability or standardised value, (n, classes)
+    probabilities.
+    """
     if task == Task.MULTICLASS:
         return torch.softmax(output, dim=-1).mean(dim=0)
     return (torch.sigmoid(output) if task == Task.BINARY else output)[..., 0].mean(dim=0)
@@ -132,7 +136,10 @@ class Net:
         )
 
 
-def complete(hyperparameters: NeuralNetHyperparameters, training_rows: int) -> NeuralNetHyperparameters:  # noqa: ARG001
+def complete(
+    hyperparameters: NeuralNetHyperparameters,
+    training_rows: int,  # noqa: ARG001
+) -> NeuralNetHyperparameters:
     """They are complete."""
     return hyperparameters
 
@@ -147,7 +154,9 @@ def planned_units(hyperparameters: NeuralNetHyperparameters) -> int:
     return hyperparameters.max_epochs
 
 
-def _tensors(task: Task, part: Part, center: float, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
+def _tensors(
+    task: Task, part: Part, center: float, scale: float
+) -> tuple[torch.Tensor, torch.Tensor]:
     target = torch.from_numpy(part.target)
     if task == Task.REGRESSION:
         target = (target - center) / scale

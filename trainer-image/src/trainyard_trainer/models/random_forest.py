@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,9 @@ from trainyard_trainer.target import Task
 
 
 def _import_skops() -> ModuleType:
-    """skops.io, without torch: skops imports all of scikit-learn, which imports torch wherever it is installed."""
+    """skops.io, without torch: skops imports all of scikit-learn, which imports torch wherever it
+    is installed.
+    """
     if "torch" in sys.modules:
         return importlib.import_module("skops.io")
     sys.modules["torch"] = None  # type: ignore[assignment]
@@ -33,14 +36,15 @@ _skops = _import_skops()
 TRUSTED = ["sklearn.tree._tree.Tree"]
 """Types that a forest's file may hold beyond those that skops trusts by itself.
 
-skops leaves Tree out because scikit-learn follows a tree's indexes unchecked; `_check` looks at them first.
+skops leaves Tree out because scikit-learn follows a tree's indexes unchecked; `_check` looks at
+them first.
 """
 _CHUNK_SECONDS = 0.5
 _ROWS_PER_LEAF_ROW = 500
 _LARGEST_DEFAULT_LEAF = 20
 _PREDICT_ROWS = 4096
 
-_Model = RandomForestClassifier | RandomForestRegressor
+_Model: TypeAlias = RandomForestClassifier | RandomForestRegressor
 
 
 class Forest:
@@ -58,7 +62,8 @@ class Forest:
 
     def predict(self, features: Matrix) -> Prediction:
         """(n, n_classes) probabilities, or (n,) values."""
-        # scikit-learn's own threads add up the trees in any order; threads over rows give the same bits every time.
+        # scikit-learn's own threads add up the trees in any order; threads over rows give the same
+        # bits every time.
         self._model.n_jobs = 1
         predict = (
             self._model.predict
@@ -83,7 +88,9 @@ class Forest:
         _skops.dump(self._model, path)
 
 
-def complete(hyperparameters: RandomForestHyperparameters, training_rows: int) -> RandomForestHyperparameters:
+def complete(
+    hyperparameters: RandomForestHyperparameters, training_rows: int
+) -> RandomForestHyperparameters:
     """Leaves grow with the table: small ones follow noise, and cost memory."""
     if hyperparameters.min_samples_leaf is not None:
         return hyperparameters
@@ -111,7 +118,9 @@ def fit(
     threads: int,
     report: Report,
 ) -> Forest:
-    """Grow all trees. Their number in a chunk follows the time that the one before took; it does not change the trees."""
+    """Grow all trees. Their number in a chunk follows the time that the one before took; it does
+    not change the trees.
+    """
     kind = RandomForestRegressor if shape.task == Task.REGRESSION else RandomForestClassifier
     total = hyperparameters.n_estimators
     settings = hyperparameters.model_dump(exclude={"n_estimators"})
@@ -131,7 +140,9 @@ def fit(
 
 
 def _check(model: _Model) -> None:
-    """Raises ValueError if a tree points outside itself, back at itself, or at a feature that is not there."""
+    """Raises ValueError if a tree points outside itself, back at itself, or at a feature that is
+    not there.
+    """
     for estimator in model.estimators_:
         tree = estimator.tree_
         nodes = np.arange(tree.node_count)
