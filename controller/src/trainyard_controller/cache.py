@@ -46,9 +46,13 @@ class Cache:
         uid = owner_uid(document)
         return self._keys.get(uid) if uid else None
 
+    def training_jobs(self) -> list[TrainingJob]:
+        """All that are known."""
+        return list(self._training_jobs.values())
+
     def unfinished(self) -> Iterator[TrainingJob]:
         """The TrainingJobs whose phase is not final."""
-        return (one for one in list(self._training_jobs.values()) if not one.finished)
+        return (one for one in self.training_jobs() if not one.finished)
 
     def put_training_job(self, document: Document) -> bool:
         """Take note of a TrainingJob."""

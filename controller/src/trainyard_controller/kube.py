@@ -117,16 +117,38 @@ class Api:
                 return None
             raise
 
-    async def _list(self, path: str, **query: str) -> list[Document]:
-        items: list[Document] = []
+    async def _iterate(self, path: str, **query: str) -> AsyncIterator[Document]:
         page = {"limit": str(PAGE_SIZE), **query}
         while True:
             document = await self._request("GET", path, query=page)
-            items += document["items"]
+            for item in document["items"]:
+                yield item
             token = document["metadata"].get("continue")
             if not token:
-                return items
+                return
             page = {"limit": str(PAGE_SIZE), **query, "continue": token}
+
+    async def _list(self, path: str, **query: str) -> list[Document]:
+        return [item async for item in self._iterate(path, **query)]
+
+    async def require_crd(self) -> None:
+        """Make sure that TrainingJobs are served: kopf would silently watch nothing.
+
+        Raises `RefusedError`, which says what to do, if they are not.
+        """
+        try:
+            await self._request("GET", self._training_jobs, query={"limit": "1"})
+        except RefusedError as error:
+            if error.status != 404:
+                raise
+            raise RefusedError(
+                f"the CRD {names.PLURAL}.{names.GROUP} is not installed; install it and try again",
+                status=404,
+            ) from None
+
+    def training_jobs(self) -> AsyncIterator[Document]:
+        """All TrainingJobs, read page by page."""
+        return self._iterate(self._training_jobs)
 
     async def get_training_job(self, name: str) -> Document | None:
         """The TrainingJob, or None if there is none."""

@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 async def _prime(api: Api, cache: Cache) -> None:
     """Know every Job and pod before the first TrainingJob: else they would seem to be missing."""
+    await api.require_crd()
     for job in await api.list_jobs():
         cache.put_job(job)
     for pod in await api.list_pods():

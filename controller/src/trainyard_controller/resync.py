@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 class Resync:
-    """Looks at each unfinished TrainingJob, its Job and its pods every few minutes."""
+    """Looks at all TrainingJobs, and at the Jobs and pods of unfinished ones, every few minutes."""
 
     def __init__(
         self,
@@ -50,13 +50,11 @@ class Resync:
         """Look for ever."""
         while True:
             await asyncio.sleep(self._interval)
-            news: dict[str, float] = {}
-            for training_job in self._cache.unfinished():
-                try:
-                    for kind in await self.look(training_job):
-                        news.setdefault(kind, time.monotonic())
-                except ApiError as error:
-                    log.warning("resync", key="/".join(training_job.key), error=str(error))
+            try:
+                news = await self.look()
+            except ApiError as error:
+                log.warning("resync", error=str(error))
+                continue
             if news:
                 await asyncio.sleep(self._delivery)
                 self._judge(news)
@@ -70,26 +68,43 @@ class Resync:
             else:
                 self._missed.pop(kind, None)
 
-    async def look(self, training_job: TrainingJob) -> set[str]:
-        """Read one TrainingJob and what belongs to it. Returns the kinds that brought news."""
-        news = set()
-        live = await self._api.get_training_job(training_job.name)
-        if live is None:
-            self._cache.drop_training_job(training_job.key, training_job.uid)
-            news.add(TRAINING_JOBS)
-        elif self._cache.put_training_job(live):
-            news.add(TRAINING_JOBS)
+    async def look(self) -> dict[str, float]:
+        """Read all TrainingJobs, and what belongs to the unfinished ones.
 
+        Returns the monotonic time of the first news for each kind that brought any.
+        """
+        news: dict[str, float] = {}
+        for kind in await self._look_at_training_jobs():
+            news.setdefault(kind, time.monotonic())
+        for training_job in self._cache.unfinished():
+            for kind in await self._look_at_children(training_job):
+                news.setdefault(kind, time.monotonic())
+            self._queue.add(training_job.key)
+        return news
+
+    async def _look_at_training_jobs(self) -> set[str]:
+        changed = False
+        before = self._cache.training_jobs()
+        present = set()
+        async for document in self._api.training_jobs():
+            present.add(document["metadata"]["uid"])
+            changed = self._cache.put_training_job(document) or changed
+        for training_job in before:
+            if training_job.uid not in present:
+                self._cache.drop_training_job(training_job.key, training_job.uid)
+                changed = True
+        return {TRAINING_JOBS} if changed else set()
+
+    async def _look_at_children(self, training_job: TrainingJob) -> set[str]:
+        news = set()
         cached = self._cache.job(training_job)
         job = await self._api.get_job(training_job.job_name)
         if job is None and cached is not None:
-            self._cache.drop_job(training_job.job_name, cached["metadata"]["uid"])
-            news.add(JOBS)
+            if self._cache.drop_job(training_job.job_name, cached["metadata"]["uid"]):
+                news.add(JOBS)
         elif job is not None and self._cache.put_job(job):
             news.add(JOBS)
-
         live_pods = await self._api.list_pods(uid=training_job.uid)
         if self._cache.replace_pods(training_job.uid, live_pods):
             news.add(PODS)
-        self._queue.add(training_job.key)
         return news

@@ -29,9 +29,18 @@ def restless():
     settings.watching.server_timeout = 3
     return settings
 main.kopf_settings = restless
-main.main()
 """
 """The operator as in its image, where the user has no name; tokens and watches end every moment."""
+
+DEAF = """
+import asyncio, kopf
+from trainyard_controller import resync
+async def deaf(**_):
+    await asyncio.Event().wait()
+kopf.operator = deaf
+resync.Resync.__init__.__kwdefaults__["delivery"] = 1
+"""
+"""Watches that never say anything, as after some failures of the network."""
 
 
 @pytest.fixture(scope="session")
@@ -65,12 +74,12 @@ class Lab:
         self.jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
         self.training_jobs = f"/apis/{names.API_VERSION}/namespaces/{namespace}/{names.PLURAL}"
 
-    def start(self) -> "subprocess.Popen[bytes]":
+    def start(self, sabotage: str = "", **environment: str) -> "subprocess.Popen[bytes]":
         """Start the operator; returns when it answers."""
         (self._port,) = free_ports(1)
         process = self._stack.enter_context(
             program(
-                [sys.executable, "-c", PROGRAM],
+                [sys.executable, "-c", f"{PROGRAM}{sabotage}main.main()"],
                 self._log,
                 env={
                     "KUBECONFIG": str(self._kubeconfig),
@@ -81,6 +90,7 @@ class Lab:
                     "TRAINYARD_BUCKET": "trainyard",
                     "TRAINYARD_METRICS_PORT": str(self._port),
                     "TRAINYARD_PROGRESS_SECONDS": "1",
+                    **environment,
                 },
             )
         )

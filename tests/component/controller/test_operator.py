@@ -5,7 +5,7 @@ import signal
 import pytest
 from trainyard_schema import ModelType, Reason, RunResult, names
 
-from .conftest import Lab
+from .conftest import DEAF, Lab
 from .controlplane import wait_for
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(180)]
@@ -66,6 +66,18 @@ def test_a_token_that_rotates_does_not_disturb_the_watches(lab: Lab) -> None:
     name = lab.submit()
     succeed(lab, name)
     assert process.poll() is None
+
+
+def test_with_dead_watches_it_sees_by_itself_and_then_makes_room_for_a_fresh_process(
+    lab: Lab,
+) -> None:
+    process = lab.start(DEAF, TRAINYARD_RESYNC_SECONDS="1", TRAINYARD_STALE_SECONDS="3")
+    name = lab.submit()
+    lab.until(name, "Starting")
+    lab.run_pod(name)
+    lab.until(name, "Running")
+    assert process.wait(timeout=30) == 1
+    assert "a watch has been dead" in lab.log
 
 
 def test_killed_in_between_it_goes_on_where_it_was(lab: Lab) -> None:

@@ -91,6 +91,13 @@ async def test_what_is_not_there_is_none(api: Api, script: Script) -> None:
     assert await api.get_job("a") is None
 
 
+async def test_without_the_crd_it_says_so(api: Api, script: Script) -> None:
+    script.then(404).then(200, {"items": []})
+    with pytest.raises(RefusedError, match=r"CRD trainingjobs\.trainyard\.dev is not installed"):
+        await api.require_crd()
+    await api.require_crd()
+
+
 async def test_a_listing_is_read_to_its_end(api: Api, script: Script) -> None:
     script.then(200, {"items": [{"n": 1}], "metadata": {"continue": "more"}})
     script.then(200, {"items": [{"n": 2}], "metadata": {}})
