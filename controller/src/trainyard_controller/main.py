@@ -17,6 +17,7 @@ from trainyard_controller.kube import Api
 from trainyard_controller.objects import Key
 from trainyard_controller.poller import ProgressPoller
 from trainyard_controller.reconcile import Reconciler
+from trainyard_controller.recorder import Recorder
 from trainyard_controller.resync import Resync
 from trainyard_controller.settings import Settings
 from trainyard_controller.watches import WatchClock, kopf_settings, registry
@@ -48,13 +49,20 @@ async def run(settings: Settings) -> None:
             api=api, cache=cache, queue=queue, clock=clock, interval=settings.resync_seconds
         )
         health = Health(queue=queue, clock=clock, resync=resync, limit=settings.stale_seconds)
+        recorder = Recorder(
+            api=api,
+            cache=cache,
+            queue=queue,
+            interval=settings.progress_seconds,
+            instance=instance,
+        )
         reconcile = Reconciler(
             api=api,
             cache=cache,
             queue=queue,
             poller=poller,
+            recorder=recorder,
             settings=settings,
-            instance=instance,
         )
         await _prime(api, cache)
         await stack.enter_async_context(health.serve(settings.metrics_port))

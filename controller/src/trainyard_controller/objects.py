@@ -1,7 +1,7 @@
 """The parts of API objects that the operator keeps in memory."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,6 +15,11 @@ Key = tuple[str, str]
 def parse_time(text: str) -> datetime:
     """Read a timestamp of the API, which is in UTC."""
     return datetime.fromisoformat(text)
+
+
+def utc_now() -> datetime:
+    """The time in whole seconds, which is what the API's timestamps have."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,15 +1,12 @@
 """Brings one TrainingJob from where it is to where its spec wants it."""
 
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from pydantic import ValidationError
 from trainyard_schema import (
     TERMINAL_PHASES,
-    ConditionType,
-    Phase,
     Reason,
     RunConfig,
     TrainingJobSpec,
@@ -20,16 +17,16 @@ from trainyard_schema.base import explain
 from trainyard_schema.hyperparameters import HyperparameterError
 
 from trainyard_controller import pods
-from trainyard_controller.announce import announcement, build_event
 from trainyard_controller.cache import Cache
-from trainyard_controller.errors import ApiError, ConflictError, RefusedError
+from trainyard_controller.errors import ConflictError, RefusedError
 from trainyard_controller.job import build_job
 from trainyard_controller.kube import Api
-from trainyard_controller.objects import Document, Key, TrainingJob, parse_time
+from trainyard_controller.objects import Document, Key, TrainingJob, parse_time, utc_now
 from trainyard_controller.observation import Observation
 from trainyard_controller.outcome import finished_condition
 from trainyard_controller.pods import Problem
 from trainyard_controller.poller import ProgressPoller
+from trainyard_controller.recorder import Recorder
 from trainyard_controller.refusals import job_refusal, pod_refusal
 from trainyard_controller.settings import Settings
 from trainyard_controller.status import desired_status, rejected_status
@@ -38,17 +35,10 @@ from trainyard_controller.workqueue import WorkQueue
 REFUSED_RETRY_SECONDS = 15.0
 POD_GRACE_SECONDS = 5.0
 """How long a Job may be without a pod before its Events are asked why."""
-SETTLE_SECONDS = 2.0
-"""How long a change that can wait is kept back, for a greater one may follow."""
 SURELY_SEEN_SECONDS = 30.0
 """One older than this may have run and lost its Job already: look before a Job is created."""
 
 log = structlog.get_logger(__name__)
-
-
-def utc_now() -> datetime:
-    """The time in whole seconds, which is what the API's timestamps have."""
-    return datetime.now(UTC).replace(microsecond=0)
 
 
 class Reconciler:
@@ -61,19 +51,17 @@ class Reconciler:
         cache: Cache,
         queue: WorkQueue[Key],
         poller: ProgressPoller,
+        recorder: Recorder,
         settings: Settings,
-        instance: str,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._api = api
         self._cache = cache
         self._queue = queue
         self._poller = poller
+        self._recorder = recorder
         self._settings = settings
-        self._instance = instance
         self._now = now
-        self._written: dict[Key, float] = {}
-        self._noticed: dict[Key, float] = {}
         self._refusals: dict[str, Problem] = {}
 
     async def __call__(self, key: Key) -> None:
@@ -98,12 +86,17 @@ class Reconciler:
         await self._reconcile(training_job, spec, run)
 
     async def _reject(self, training_job: TrainingJob, reason: Reason, message: str) -> None:
+        job = self._cache.job(training_job)
+        if job is not None and not finished_condition(job):
+            # Another version of the operator took the spec for a good one.
+            await self._api.delete_job(training_job.job_name, uid=job["metadata"]["uid"])
         problem = Problem(reason=reason, message=message)
-        await self._write(training_job, rejected_status(training_job, problem, self._now()))
+        await self._recorder.write(
+            training_job, rejected_status(training_job, problem, self._now())
+        )
 
     def _forget(self, key: Key, training_job: TrainingJob | None) -> None:
-        self._written.pop(key, None)
-        self._noticed.pop(key, None)
+        self._recorder.forget(key)
         if training_job is None:
             self._queue.forget(key)
         else:
@@ -150,7 +143,7 @@ class Reconciler:
                 status = self._status(training_job, spec, job, refusal)
                 if status.phase not in TERMINAL_PHASES:
                     self._queue.add(training_job.key)
-        await self._write(training_job, status)
+        await self._recorder.write(training_job, status)
 
     def _status(
         self,
@@ -241,72 +234,6 @@ class Reconciler:
         changed = self._cache.replace_pods(training_job.uid, live_pods) or changed
         return changed, self._cache.job(training_job)
 
-    async def _write(self, training_job: TrainingJob, status: TrainingJobStatus) -> None:
-        key, before = training_job.key, training_job.status
-        if status == before:
-            self._noticed.pop(key, None)
-            return
-        if not _matters(before, status) and (wait := self._wait(key)) > 0:
-            self._queue.add_after(key, wait)
-            return
-        try:
-            fresh = await self._api.replace_status(
-                name=training_job.name,
-                namespace=training_job.namespace,
-                uid=training_job.uid,
-                resource_version=training_job.resource_version,
-                status=status.to_dict(),
-            )
-        except ConflictError:
-            await self._refresh(training_job)
-            raise
-        except RefusedError as error:
-            if error.status != 404:
-                raise
-            self._cache.drop_training_job(key, training_job.uid)
-            return
-        self._written[key] = time.monotonic()
-        self._noticed.pop(key, None)
-        self._cache.put_training_job(fresh)
-        log.info(
-            "status",
-            key="/".join(key),
-            phase=status.phase,
-            reason=status.reason,
-            message=status.message,
-        )
-        await self._announce(training_job, status)
-        if status.phase in TERMINAL_PHASES:
-            self._queue.add(key)
-
-    def _wait(self, key: Key) -> float:
-        """Seconds until a change that can wait is written: more may come, above all the end."""
-        now = time.monotonic()
-        settled = self._noticed.setdefault(key, now) + SETTLE_SECONDS
-        written = self._written.get(key)
-        due = (
-            settled if written is None else max(settled, written + self._settings.progress_seconds)
-        )
-        return due - now
-
-    async def _refresh(self, training_job: TrainingJob) -> None:
-        live = await self._api.get_training_job(training_job.name)
-        if live is None:
-            self._cache.drop_training_job(training_job.key, training_job.uid)
-        else:
-            self._cache.put_training_job(live)
-
-    async def _announce(self, training_job: TrainingJob, status: TrainingJobStatus) -> None:
-        announced = announcement(training_job.status, status)
-        if announced is None:
-            return
-        event = build_event(training_job, announced, self._now(), instance=self._instance)
-        try:
-            await self._api.create_event(event)
-        except ApiError as error:
-            # The status is the record; an Event is a courtesy.
-            log.warning("event not posted", key="/".join(training_job.key), error=str(error))
-
     async def _collect_garbage(self, training_job: TrainingJob) -> None:
         """Delete the Job of a finished TrainingJob when its time to live is over."""
         job = self._cache.job(training_job)
@@ -319,21 +246,3 @@ class Reconciler:
             self._queue.add_after(training_job.key, left)
             return
         await self._api.delete_job(training_job.job_name, uid=job["metadata"]["uid"])
-
-
-def _matters(before: TrainingJobStatus, after: TrainingJobStatus) -> bool:
-    """Whether a change is more than progress, so that it is written at once."""
-
-    def essence(status: TrainingJobStatus) -> tuple[object, ...]:
-        return (
-            status.phase or Phase.PENDING,
-            status.reason,
-            status.observed_generation,
-            [
-                (condition.type, condition.status)
-                for condition in status.conditions
-                if condition.type not in (ConditionType.POD_READY, ConditionType.MODEL_UPLOADED)
-            ],
-        )
-
-    return essence(before) != essence(after)

@@ -259,6 +259,25 @@ def test_a_hyperparameter_that_is_none_creates_no_job(lab: Lab) -> None:
     assert lab.writes == {"update trainingjobs/status": 1, "create events": 1}
 
 
+def test_what_another_version_started_in_error_is_stopped(lab: Lab) -> None:
+    name = lab.submit(hyperparameters={"max_dept": 3})
+    uid = lab.training_job(name)["metadata"]["uid"]
+    labels = {names.MANAGED_BY_LABEL: names.MANAGED_BY, names.UID_LABEL: uid}
+    container = {"name": "trainer", "image": "trainer:0"}
+    pod = {"containers": [container], "restartPolicy": "Never"}
+    path = lab.job_path(name)
+    lab.rest.post(
+        lab.jobs,
+        {
+            "metadata": {"name": path.rpartition("/")[2], "labels": labels},
+            "spec": {"template": {"metadata": {"labels": labels}, "spec": pod}},
+        },
+    )
+    lab.start()
+    lab.until(name, "Failed")
+    wait_for("the Job is gone", lambda: lab.rest.get(path) is None)
+
+
 def test_deleted_and_created_again_it_is_another_run(lab: Lab) -> None:
     lab.start()
     name = lab.submit()

@@ -1,0 +1,134 @@
+"""Writes statuses: never twice the same, at once what matters, now and then what is progress."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from trainyard_schema import TERMINAL_PHASES, ConditionType, Phase, TrainingJobStatus
+
+from trainyard_controller.announce import announcement, build_event
+from trainyard_controller.cache import Cache
+from trainyard_controller.errors import ApiError, ConflictError, RefusedError
+from trainyard_controller.kube import Api
+from trainyard_controller.objects import Key, TrainingJob, utc_now
+from trainyard_controller.workqueue import WorkQueue
+
+SETTLE_SECONDS = 2.0
+"""How long a change that can wait is kept back, for a greater one may follow."""
+
+log = structlog.get_logger(__name__)
+
+
+class Recorder:
+    """Puts on record what the reconciler concludes: in the status, and in a few Events."""
+
+    def __init__(
+        self,
+        *,
+        api: Api,
+        cache: Cache,
+        queue: WorkQueue[Key],
+        interval: float,
+        instance: str,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._api = api
+        self._cache = cache
+        self._queue = queue
+        self._interval = interval
+        self._instance = instance
+        self._now = now
+        self._written: dict[Key, float] = {}
+        self._noticed: dict[Key, float] = {}
+
+    def forget(self, key: Key) -> None:
+        """Drop what is remembered of a TrainingJob of which nothing more will be written."""
+        self._written.pop(key, None)
+        self._noticed.pop(key, None)
+
+    async def write(self, training_job: TrainingJob, status: TrainingJobStatus) -> None:
+        """Write the status, and tell of it, unless it is there already or can wait.
+
+        Raises `ConflictError` where the TrainingJob has changed since; the cache has it by then.
+        """
+        key, before = training_job.key, training_job.status
+        if status == before:
+            self._noticed.pop(key, None)
+            return
+        if not _matters(before, status) and (wait := self._wait(key)) > 0:
+            self._queue.add_after(key, wait)
+            return
+        try:
+            fresh = await self._api.replace_status(
+                name=training_job.name,
+                namespace=training_job.namespace,
+                uid=training_job.uid,
+                resource_version=training_job.resource_version,
+                status=status.to_dict(),
+            )
+        except ConflictError:
+            await self._refresh(training_job)
+            raise
+        except RefusedError as error:
+            if error.status != 404:
+                raise
+            self._cache.drop_training_job(key, training_job.uid)
+            return
+        self._written[key] = time.monotonic()
+        self._noticed.pop(key, None)
+        self._cache.put_training_job(fresh)
+        log.info(
+            "status",
+            key="/".join(key),
+            phase=status.phase,
+            reason=status.reason,
+            message=status.message,
+        )
+        await self._announce(training_job, status)
+        if status.phase in TERMINAL_PHASES:
+            self._queue.add(key)
+
+    def _wait(self, key: Key) -> float:
+        """Seconds until a change that can wait is written: more may come, above all the end."""
+        now = time.monotonic()
+        settled = self._noticed.setdefault(key, now) + SETTLE_SECONDS
+        written = self._written.get(key)
+        due = settled if written is None else max(settled, written + self._interval)
+        return due - now
+
+    async def _refresh(self, training_job: TrainingJob) -> None:
+        live = await self._api.get_training_job(training_job.name)
+        if live is None:
+            self._cache.drop_training_job(training_job.key, training_job.uid)
+        else:
+            self._cache.put_training_job(live)
+
+    async def _announce(self, training_job: TrainingJob, status: TrainingJobStatus) -> None:
+        announced = announcement(training_job.status, status)
+        if announced is None:
+            return
+        event = build_event(training_job, announced, self._now(), instance=self._instance)
+        try:
+            await self._api.create_event(event)
+        except ApiError as error:
+            # The status is the record; an Event is a courtesy.
+            log.warning("event not posted", key="/".join(training_job.key), error=str(error))
+
+
+def _matters(before: TrainingJobStatus, after: TrainingJobStatus) -> bool:
+    """Whether a change is more than progress, so that it is written at once."""
+
+    def essence(status: TrainingJobStatus) -> tuple[object, ...]:
+        return (
+            status.phase or Phase.PENDING,
+            status.reason,
+            status.observed_generation,
+            [
+                (condition.type, condition.status)
+                for condition in status.conditions
+                if condition.type not in (ConditionType.POD_READY, ConditionType.MODEL_UPLOADED)
+            ],
+        )
+
+    return essence(before) != essence(after)
