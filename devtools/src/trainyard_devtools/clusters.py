@@ -14,7 +14,7 @@ import localcluster
 from localcluster import Publish
 from trainyard_devtools.images import Image
 from trainyard_devtools.repo import API_LISTEN, API_NODE_PORT, DEPLOY, ROOT, STATE
-from trainyard_devtools.steps import StepError, output, run
+from trainyard_devtools.steps import StepError, console, output, run
 
 NAME = "trainyard"
 REGISTRY_PORT = 5050
@@ -155,6 +155,7 @@ def _explained() -> Iterator[None]:
 
 
 def _docker_build(image: Image, reference: str, *options: str) -> None:
+    console.print(f"▸ docker build {reference}", markup=False)
     run(
         [
             *("docker", "build", "-t", reference, "-f", str(ROOT / image.dockerfile)),

@@ -122,11 +122,11 @@ def _detail(status: TrainingJobStatus) -> str:
     return f"{progress.done} of {progress.total} {progress.unit}{left}"
 
 
-def report(status: TrainingJobStatus) -> Table:
-    """The trained models as a table, best first."""
+def report(status: TrainingJobStatus) -> None:
+    """Print the trained models, best first."""
     table = Table(title="Trained models", title_justify="left", show_lines=True)
-    for heading in ("Model type", "Holdout metrics", "Version and S3 URI", "Size", "Duration"):
-        table.add_column(heading, overflow="fold", justify="left")
+    for heading in ("Model type", "Holdout metrics", "Version", "Size", "Duration"):
+        table.add_column(heading, no_wrap=True)
     for model in status.models:
         metrics = [
             f"{metric.name} {metric.value}"
@@ -136,11 +136,14 @@ def report(status: TrainingJobStatus) -> Table:
         table.add_row(
             str(model.model_type),
             "\n".join(metrics),
-            f"{model.version}\n{model.uri}",
+            model.version,
             f"{model.size_bytes / 1e6:.2f} MB",
             f"{model.duration_seconds:.1f} s",
         )
-    return table
+    console.print(table)
+    # Beside the rest they would be broken in a terminal of 80 columns, and could not be copied.
+    for model in status.models:
+        console.print(f"  {model.model_type:<14} {model.uri}", markup=False)
 
 
 def what_next(name: str) -> str:
@@ -153,7 +156,7 @@ The cluster stays up. Worth trying next:
   kubectl apply -f examples/xgboost.yaml       train one model type
   kubectl patch tj xgboost --type merge -p '{{"spec": {{"cancel": true}}}}'
   curl -H "Authorization: Bearer $(make -s token)" {API_URL}/train/models/available
-  open {API_URL}/docs                  the REST API, with examples
+  {API_URL}/docs                   the REST API, with examples
   make demo DATA=path/to/file.csv TARGET=column
 To stop it:
   make down
@@ -176,7 +179,7 @@ def demo(kube: Kube, data: Path | None, target: str | None) -> None:
         kube.apply(job)
         status = watch(kube, name)
     if status.models:
-        console.print(report(status))
+        report(status)
     if status.phase != Phase.SUCCEEDED:
         raise StepError(
             f"TrainingJob/{name} ended {status.phase}: {status.reason}: {status.message}\n"

@@ -20,8 +20,7 @@ def publish_images(cluster: Cluster, images: tuple[Image, ...] = IMAGES) -> Tags
         if cluster.has(image, tags[image.name]):
             console.print(f"  image {name} is there already")
             continue
-        with step(f"Build image {name}"):
-            cluster.publish(image, tags[image.name])
+        cluster.publish(image, tags[image.name])
     return tags
 
 
@@ -60,8 +59,7 @@ def install(cluster: Cluster, tags: Tags) -> None:
 
 def ready(cluster: Cluster) -> Kube:
     """Bring everything up to date: cluster, images, release."""
-    with step(f"Cluster ({cluster.name})"):
-        cluster.up()
+    cluster.up()
     tags = publish_images(cluster)
     with step("Install the chart"):
         install(cluster, tags)

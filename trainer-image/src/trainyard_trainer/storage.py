@@ -2,6 +2,7 @@
 TrainerError.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -273,15 +274,20 @@ class Storage:
         return self.call(f"writing s3://{bucket}/{key}", attempt)
 
 
+_DISCARD_ROUNDS = 4
+
+
 def discard(config: StorageConfig, bucket: str, prefix: str, keys: Iterable[str]) -> None:
     """Remove what an unfinished version left, as far as the store answers at once."""
     client = connect(config, connect_timeout=1, read_timeout=2)
-    # Twice, since an upload may have begun while the first listing was on its way.
-    for _ in range(2):
+    # More than once: an upload may begin while the first listing is on its way, and a store that is
+    # still taking in a part may fail to abort.
+    for _ in range(_DISCARD_ROUNDS):
         listing = client.list_multipart_uploads(Bucket=bucket, Prefix=prefix)
         for upload in listing.get("Uploads", []):
-            client.abort_multipart_upload(
-                Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]
-            )
+            with contextlib.suppress(ClientError):
+                client.abort_multipart_upload(
+                    Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                )
     for key in keys:
         client.delete_object(Bucket=bucket, Key=key)
