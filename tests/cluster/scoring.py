@@ -7,7 +7,7 @@ import secrets
 import numpy as np
 import pandas as pd
 from trainyard_devtools.kube import S3_PORT, S3_SERVICE, Kube
-from trainyard_devtools.pods import run_in_trainer_image
+from trainyard_devtools.pods import run_in_pod
 from trainyard_devtools.repo import BUCKET
 from trainyard_schema import ModelVersion
 
@@ -34,8 +34,9 @@ def score(kube: Kube, model: ModelVersion, rows: pd.DataFrame) -> np.ndarray:
     rows.to_csv(buffer, index=False)
     with kube.s3() as s3:
         s3.put_object(Bucket=BUCKET, Key=key, Body=buffer.getvalue().encode())
-    log = run_in_trainer_image(
+    log = run_in_pod(
         kube,
+        kube.trainer_image(),
         ["python", "-c", _SCRIPT],
         environment={
             "ENDPOINT": f"http://{S3_SERVICE}:{S3_PORT}",

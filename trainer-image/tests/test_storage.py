@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from trainyard_schema import ModelType, Reason, StorageConfig, VersionKey
 from trainyard_trainer.errors import TrainerError
 from trainyard_trainer.publication import Publication
-from trainyard_trainer.storage import Storage
+from trainyard_trainer.storage import Storage, discard
 
 BUCKET = "trainyard"
 KEY = VersionKey("made", ModelType.XGBOOST, "20260101T000000Z-00000000")
@@ -163,3 +163,21 @@ def test_an_abandoned_upload_is_not_begun_again(
     with pytest.raises(TrainerError):
         publication.upload([(path, sha256)], lambda share: None)
     assert len(calls) == 1
+
+
+def test_an_upload_that_the_store_fails_to_abort_is_aborted_again(
+    storage: Storage, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.create_multipart_upload(Bucket=BUCKET, Key=f"{KEY.prefix}model.bin")
+    original, failures = s3.abort_multipart_upload, iter([_error("InternalError", 500)] * 6)
+
+    def abort(**arguments: str) -> None:
+        error = next(failures, None)
+        if error:
+            raise error
+        original(**arguments)
+
+    monkeypatch.setattr(s3, "abort_multipart_upload", abort)
+    monkeypatch.setattr("trainyard_trainer.storage.connect", lambda *_, **__: s3)
+    discard(storage.config, BUCKET, KEY.prefix, [])
+    assert s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads") is None

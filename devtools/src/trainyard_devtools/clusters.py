@@ -75,9 +75,13 @@ class Cluster(ABC):
         """Whether the nodes are known to have the image; if not, it is published once more."""
         return False
 
+    def reference(self, image: Image, tag: str) -> str:
+        """The name by which a pod refers to a published image."""
+        return "/".join(filter(None, (self.registry, f"{image.repository}:{tag}")))
+
     def build_stage(self, image: Image, stage: str) -> None:
         """Build one stage of an image's Dockerfile, for what it checks on the way."""
-        _docker_build(image, f"{image.repository}:{stage}", "--target", stage)
+        _docker_build(image._replace(stage=stage), f"{image.repository}:{stage}")
 
     def is_up(self) -> bool:
         """Whether the API server answers."""
@@ -127,6 +131,7 @@ class Embedded(Cluster):
                 ROOT / image.context,
                 f"{image.repository}:{tag}",
                 dockerfile=ROOT / image.dockerfile,
+                target=image.stage or None,
             )
 
     def has(self, image: Image, tag: str) -> bool:  # noqa: D102
@@ -154,12 +159,12 @@ def _explained() -> Iterator[None]:
         raise StepError(str(error)) from None
 
 
-def _docker_build(image: Image, reference: str, *options: str) -> None:
+def _docker_build(image: Image, reference: str) -> None:
     console.print(f"▸ docker build {reference}", markup=False)
     run(
         [
             *("docker", "build", "-t", reference, "-f", str(ROOT / image.dockerfile)),
-            *options,
+            *(("--target", image.stage) if image.stage else ()),
             str(ROOT / image.context),
         ],
         log=f"image-{image.name}",
@@ -175,7 +180,7 @@ class _Docker(Cluster):
         return STATE / self.name / "kubeconfig"
 
     def publish(self, image: Image, tag: str) -> None:
-        reference = f"{image.repository}:{tag}"
+        reference = self.reference(image, tag)
         _docker_build(image, reference)
         run(
             self._load(reference),
@@ -268,7 +273,7 @@ class Current(Cluster):
         """Nothing: the cluster is yours. `helm uninstall trainyard` removes the release."""
 
     def publish(self, image: Image, tag: str) -> None:  # noqa: D102
-        reference = f"{self.registry}/{image.repository}:{tag}"
+        reference = self.reference(image, tag)
         _docker_build(image, reference)
         run(
             ["docker", "push", reference],

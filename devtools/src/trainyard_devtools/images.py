@@ -15,6 +15,8 @@ class Image(NamedTuple):
     dockerfile: str
     context: str
     inputs: tuple[str, ...]
+    stage: str = ""
+    """Stage of the Dockerfile; empty: the last one."""
 
     @property
     def repository(self) -> str:
@@ -26,6 +28,8 @@ _WORKSPACE = ("pyproject.toml", "uv.lock", ".dockerignore", "schema")
 TRAINER = Image("trainer", "trainer-image/Dockerfile", ".", (*_WORKSPACE, "trainer-image"))
 CONTROLLER = Image("controller", "controller/Dockerfile", ".", (*_WORKSPACE, "controller"))
 API = Image("api", "api/Dockerfile", ".", (*_WORKSPACE, "api"))
+TRAINER_BENCH = TRAINER._replace(name="trainer-bench", stage="bench")
+"""The trainer's image with what the plain script needs beside it."""
 S3_SERVER = Image("s3-server", "s3-server/Dockerfile", "s3-server", ("s3-server",))
 IMAGES = (S3_SERVER, CONTROLLER, API, TRAINER)
 

@@ -12,6 +12,7 @@ from trainyard_devtools import crd, deploy, token
 from trainyard_devtools import demo as demo_module
 from trainyard_devtools.bench import bench, report
 from trainyard_devtools.clusters import Cluster, choose
+from trainyard_devtools.images import TRAINER_BENCH
 from trainyard_devtools.kube import Kube
 from trainyard_devtools.repo import CHART, NAMESPACE, RELEASE
 from trainyard_devtools.steps import StepError, console
@@ -125,7 +126,8 @@ def bench_command() -> None:
     cluster = _cluster()
     kube = deploy.ready(cluster)
     demo_module.upload(kube, demo_module.Dataset(None, None))
-    report(bench(kube))
+    (tag,) = deploy.publish_images(cluster, (TRAINER_BENCH,)).values()
+    report(bench(kube, cluster.reference(TRAINER_BENCH, tag)))
 
 
 def main() -> None:

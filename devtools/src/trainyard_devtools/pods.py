@@ -1,4 +1,4 @@
-"""Run a program once in the trainer image, as a pod that meets Pod Security "restricted"."""
+"""Run a program once in a pod that meets Pod Security "restricted"."""
 
 import secrets
 from collections.abc import Mapping
@@ -58,8 +58,9 @@ def restricted_pod(
     }
 
 
-def run_in_trainer_image(
+def run_in_pod(
     kube: Kube,
+    image: str,
     command: list[str],
     *,
     environment: Mapping[str, str],
@@ -68,7 +69,6 @@ def run_in_trainer_image(
 ) -> str:
     """Run a command to its end and return what it printed; the pod is deleted."""
     name = f"run-{secrets.token_hex(4)}"
-    image = kube.trainer_image()
     kube.apply(restricted_pod(name, image, command, environment=environment, limits=limits))
     try:
         kube.kubectl(

@@ -207,6 +207,8 @@ def build(
         buildah(
             "build",
             "--layers",
+            # Else a failed step leaves its container mounted.
+            "--force-rm",
             "--isolation=chroot",
             "--pull=never",
             *volumes,

@@ -4,6 +4,7 @@ TrainerError.
 
 import contextlib
 import hashlib
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
@@ -274,20 +275,29 @@ class Storage:
         return self.call(f"writing s3://{bucket}/{key}", attempt)
 
 
-_DISCARD_ROUNDS = 4
+_DISCARD_SECONDS = 1.5
 
 
 def discard(config: StorageConfig, bucket: str, prefix: str, keys: Iterable[str]) -> None:
-    """Remove what an unfinished version left, as far as the store answers at once."""
+    """Remove what an unfinished version left, as far as the store answers within seconds."""
     client = connect(config, connect_timeout=1, read_timeout=2)
-    # More than once: an upload may begin while the first listing is on its way, and a store that is
-    # still taking in a part may fail to abort.
-    for _ in range(_DISCARD_ROUNDS):
-        listing = client.list_multipart_uploads(Bucket=bucket, Prefix=prefix)
-        for upload in listing.get("Uploads", []):
+    with contextlib.suppress(*_EXPECTED):
+        _abort_uploads(client, bucket, prefix)
+    for key in keys:
+        with contextlib.suppress(*_EXPECTED):
+            client.delete_object(Bucket=bucket, Key=key)
+
+
+def _abort_uploads(client: "S3Client", bucket: str, prefix: str) -> None:
+    deadline = time.monotonic() + _DISCARD_SECONDS
+    empty_listings = 0
+    # Until two listings in a row are empty: an upload may begin while the first is on its way, and
+    # a store that is still taking in a part may fail to abort.
+    while empty_listings < 2 and time.monotonic() < deadline:
+        uploads = client.list_multipart_uploads(Bucket=bucket, Prefix=prefix).get("Uploads", [])
+        empty_listings = 0 if uploads else empty_listings + 1
+        for upload in uploads:
             with contextlib.suppress(ClientError):
                 client.abort_multipart_upload(
                     Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]
                 )
-    for key in keys:
-        client.delete_object(Bucket=bucket, Key=key)

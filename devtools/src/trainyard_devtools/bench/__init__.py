@@ -51,15 +51,18 @@ def warm_demo() -> float:
     return round(time.monotonic() - started, 1)
 
 
-def bench(kube: Kube) -> dict[str, Any]:
-    """Measure everything; the result is what `make bench` prints on its last line."""
+def bench(kube: Kube, trainer_bench: str) -> dict[str, Any]:
+    """Measure everything; the result is what `make bench` prints on its last line.
+
+    `trainer_bench` is the image in which the trainer and the plain script run.
+    """
     figures: dict[str, Any] = {}
     with step("Submit 50 TrainingJobs and 50 bare Jobs, one after another"):
         figures["submit_to_pod_ms"] = submit_to_pod(kube)
     with step("Count the operator's writes over the life of a TrainingJob"):
         figures["api_writes_per_job"] = writes_per_job(kube)
     with step("Run the trainer and the plain script in turn, each model type"):
-        figures.update(measure_trainer(kube))
+        figures.update(measure_trainer(kube, trainer_bench))
     figures["image_size_mb"] = image_sizes(kube)
     with step("Run make demo again"):
         figures["warm_demo_s"] = warm_demo()

@@ -13,11 +13,10 @@ from trainyard_schema import (
 
 from trainyard_devtools.jobs import CHURN_DATA
 from trainyard_devtools.kube import S3_PORT, S3_SERVICE, Kube
-from trainyard_devtools.pods import run_in_trainer_image
-from trainyard_devtools.repo import BUCKET, ROOT
+from trainyard_devtools.pods import run_in_pod
+from trainyard_devtools.repo import BUCKET
 from trainyard_devtools.steps import StepError
 
-_PLAIN = ROOT / "trainer-image" / "bench" / "plain.py"
 _REPEATS = 3
 
 _TIMER = """
@@ -33,7 +32,7 @@ def timed(command):
 
 runs = {
     "trainer": ["python", "-m", "trainyard_trainer.main"],
-    "plain": ["python", "-c", os.environ["PLAIN"]],
+    "plain": ["python", "/opt/bench/plain.py"],
 }
 measured = {name: [] for name in runs}
 for _ in range(int(os.environ["REPEATS"])):
@@ -48,9 +47,9 @@ print("FIGURES " + json.dumps({
 """
 
 
-def measure_trainer(kube: Kube) -> dict[str, dict[str, float]]:
-    """Overhead ratio and peak memory, by model type."""
-    measured = {str(model_type): _measure(kube, model_type) for model_type in ModelType}
+def measure_trainer(kube: Kube, image: str) -> dict[str, dict[str, float]]:
+    """Overhead ratio and peak memory by model type, in the stage `bench` of the trainer's image."""
+    measured = {str(model_type): _measure(kube, image, model_type) for model_type in ModelType}
     return {
         "trainer_overhead_ratio": {
             name: round(figures["overhead_ratio"], 2) for name, figures in measured.items()
@@ -64,21 +63,21 @@ def measure_trainer(kube: Kube) -> dict[str, dict[str, float]]:
     }
 
 
-def _measure(kube: Kube, model_type: ModelType) -> dict[str, float]:
+def _measure(kube: Kube, image: str, model_type: ModelType) -> dict[str, float]:
     run = run_config(
         TrainingJobSpec(model_type=model_type.value, data=DataSpec.model_validate(CHURN_DATA)),
         namespace=kube.namespace,
         name="bench",
         uid=f"bench-{model_type}",
         storage=StorageConfig(bucket=BUCKET, endpoint_url=f"http://{S3_SERVICE}:{S3_PORT}"),
-        image=kube.trainer_image(),
+        image=image,
     )
-    log = run_in_trainer_image(
+    log = run_in_pod(
         kube,
+        image,
         ["python", "-c", _TIMER],
         environment={
             names.RUN_CONFIG_ENV: run.to_json(),
-            "PLAIN": _PLAIN.read_text(),
             "REPEATS": str(_REPEATS),
         },
         limits={"cpu": "1", "memory": "2Gi"},
