@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
+from rich.box import SIMPLE_HEAD
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from trainyard_schema import TERMINAL_PHASES, Phase, TrainingJobStatus
@@ -123,13 +124,15 @@ def _detail(status: TrainingJobStatus) -> str:
 
 
 def report(status: TrainingJobStatus) -> None:
-    """Print the trained models, best first."""
-    table = Table(title="Trained models", title_justify="left", show_lines=True)
-    for heading in ("Model type", "Holdout metrics", "Version", "Size", "Duration"):
+    """Print the trained models, best first, in 80 columns."""
+    table = Table(box=SIMPLE_HEAD, padding=0, show_edge=False)
+    table.add_column("Model type", no_wrap=True)
+    table.add_column("Holdout metrics")
+    for heading in ("Version", "Size", "Duration"):
         table.add_column(heading, no_wrap=True)
     for model in status.models:
         metrics = [
-            f"{metric.name} {metric.value}"
+            f"{metric.name} {float(metric.value):.4f}"
             for metric in status.metrics
             if metric.model_type == model.model_type and metric.split == "holdout"
         ]
@@ -139,8 +142,11 @@ def report(status: TrainingJobStatus) -> None:
             model.version,
             f"{model.size_bytes / 1e6:.2f} MB",
             f"{model.duration_seconds:.1f} s",
+            end_section=True,
         )
+    console.print()
     console.print(table)
+    console.print()
     # Beside the rest they would be broken in a terminal of 80 columns, and could not be copied.
     for model in status.models:
         console.print(f"  {model.model_type:<14} {model.uri}", markup=False)

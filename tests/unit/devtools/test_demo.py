@@ -3,9 +3,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from rich.console import Console
+from trainyard_devtools import demo
 from trainyard_devtools.demo import Dataset
 from trainyard_devtools.steps import StepError
-from trainyard_schema import TrainingJobSpec
+from trainyard_schema import ModelType, TrainingJobSpec, TrainingJobStatus
+from trainyard_schema.status import Metric, ModelVersion
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -56,3 +59,37 @@ def test_a_wrong_path_is_said(tmp_path: Path) -> None:
 def test_a_target_without_data_is_refused() -> None:
     with pytest.raises(StepError, match="goes with DATA="):
         Dataset(None, "y")
+
+
+@pytest.mark.parametrize("names", [("roc_auc", "log_loss"), ("accuracy", "balanced_accuracy")])
+def test_the_table_fits_a_terminal_of_80_columns(
+    names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "console", Console(width=80, soft_wrap=True))
+    version = "20260102T030405Z-0123abcd"
+    status = TrainingJobStatus(
+        metrics=[
+            Metric(model_type=model_type, name=name, value="0.87654321", split="holdout")
+            for model_type in ModelType
+            for name in names
+        ],
+        models=[
+            ModelVersion(
+                model_type=model_type,
+                version=version,
+                uri=f"s3://trainyard/models/churn/{model_type}/{version}/",
+                sha256="0" * 64,
+                size_bytes=123_450_000,
+                current=True,
+                duration_seconds=1234.56,
+            )
+            for model_type in ModelType
+        ],
+    )
+    demo.report(status)
+    printed = capsys.readouterr().out
+    assert max(len(line) for line in printed.splitlines() if "s3://" not in line) <= 80, printed
+    assert "…" not in printed
+    assert printed.count(version) == 2 * len(ModelType)
+    for expected in (*names, "0.8765", "123.45 MB", "1234.6 s", "Duration"):
+        assert expected in printed, printed
