@@ -2,6 +2,7 @@
 runs.
 """
 
+import functools
 import io
 import json
 import os
@@ -59,8 +60,8 @@ def keys(client: Any, prefix: str = "") -> list[str]:
 
 
 @pytest.fixture(name="keys")
-def keys_fixture(s3: Any) -> Callable[[str], list[str]]:
-    return lambda prefix="": keys(s3, prefix)
+def keys_fixture(s3: Any) -> Callable[..., list[str]]:
+    return functools.partial(keys, s3)
 
 
 def make_frame(task: str, rows: int = 400, seed: int = 0) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from trainyard_schema import DataSpec, ModelType, validate_hyperparameters
 from trainyard_trainer import training
+from trainyard_trainer.preprocessing import rows_of
 
 SPEC = DataSpec(uri="s3://bucket/key", target="y", exclude=["id"])
 SMALL: dict[ModelType, dict[str, Any]] = {
@@ -89,7 +90,7 @@ def test_chunks_of_trees_are_the_forest_grown_at_once(
     from sklearn.ensemble import RandomForestClassifier
 
     model, dataset, _ = _train(make_frame("binary"), ModelType.RANDOM_FOREST)
-    rows = training.rows_of(dataset.features, dataset.training, list(dataset.kinds))
+    rows = rows_of(dataset.features, dataset.training, list(dataset.kinds))
     plain = RandomForestClassifier(
         n_estimators=13, min_samples_leaf=1, random_state=3, max_features="sqrt"
     ).fit(model.preprocessor.transform(rows), dataset.target.values[dataset.training])
@@ -127,13 +128,12 @@ def test_the_validation_part_is_never_the_holdout(
     make_frame: Callable[..., pd.DataFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[np.ndarray] = []
-    original = training.rows_of
 
-    def rows_of(table: pa.Table, rows: np.ndarray, names: Any) -> pa.Table:
+    def recorded(table: pa.Table, rows: np.ndarray, names: Any) -> pa.Table:
         seen.append(rows)
-        return original(table, rows, names)
+        return rows_of(table, rows, names)
 
-    monkeypatch.setattr(training, "rows_of", rows_of)
+    monkeypatch.setattr(training, "rows_of", recorded)
     _, dataset, _ = _train(make_frame("binary"), ModelType.XGBOOST)
     assert len(seen) == 3
     for rows in seen:

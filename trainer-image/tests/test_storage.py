@@ -104,9 +104,8 @@ def test_no_answer(endpoint: str, failure: Reason) -> None:
 
 
 def _error(code: str, status: int) -> ClientError:
-    return ClientError(
-        {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetObject"
-    )
+    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "GetObject")
 
 
 @pytest.mark.parametrize(
@@ -147,19 +146,19 @@ def test_a_busy_store_is_asked_again(storage: Storage) -> None:
 
 
 def test_an_abandoned_upload_is_not_begun_again(
-    storage: Storage, s3: Any, keys: Callable[..., list[str]], tmp_path: Path
+    storage: Storage, s3: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     path, sha256 = _file(tmp_path, 20 << 20)
     publication = Publication(storage, KEY)
     original, calls = storage.client.upload_file, []
 
-    def upload_file(*arguments: str) -> None:
+    def upload_file(*arguments: Any) -> None:
         calls.append(arguments)
         assert publication.abandon(1) is False
         original(*arguments)
         raise S3UploadFailedError("aborted")
 
-    storage.client.upload_file = upload_file  # type: ignore[method-assign]
+    monkeypatch.setattr(storage.client, "upload_file", upload_file)
     with pytest.raises(TrainerError):
         publication.upload([(path, sha256)], lambda share: None)
     assert len(calls) == 1

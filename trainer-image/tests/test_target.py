@@ -4,6 +4,7 @@ import pytest
 from trainyard_schema import DataSpec, Reason
 from trainyard_trainer.errors import TrainerError
 from trainyard_trainer.target import (
+    Target,
     Task,
     check_columns,
     take_rows_with_target,
@@ -11,7 +12,7 @@ from trainyard_trainer.target import (
 )
 
 
-def _understand(values: list[object]) -> object:
+def _understand(values: list[object]) -> Target:
     table, _ = take_rows_with_target(pa.table({"y": values}), "y")
     return understand_target(table, "y")
 

@@ -49,7 +49,7 @@ class Reason(StrEnum):
     INVALID_HYPERPARAMETER = "InvalidHyperparameter"
     QUOTA_EXCEEDED = "QuotaExceeded"
     JOB_CREATION_FAILED = "JobCreationFailed"
-    """The API server refused the Job for another reason than quota."""
+    """The API server refused the Job, or its pods, for another reason than quota."""
     UNSCHEDULABLE = "Unschedulable"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     CONTAINER_CONFIG_ERROR = "ContainerConfigError"

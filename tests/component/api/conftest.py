@@ -7,16 +7,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import jwt
 import pytest
-from localcluster.nodebinary import node_binary
 from trainyard_schema import names
-from trainyard_schema.crd import custom_resource_definition
 
-from .control_plane import API, ControlPlane, control_plane, free_port, running, wait_until_ok
+from ..control_plane import API, ControlPlane, Rest, free_ports, program, wait_until_ok
 
 NAMESPACE = "api-dev"
 JOBS = f"/apis/{names.API_VERSION}/namespaces/{NAMESPACE}/{names.PLURAL}"
@@ -25,30 +22,21 @@ _SECRET = os.urandom(32).hex()
 
 
 @pytest.fixture(scope="session")
-def kubernetes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """An API server with the CRD, and a Role of just what the API is said to need."""
-    folder = tmp_path_factory.mktemp("control-plane")
-    with control_plane(node_binary(folder / "build.log"), folder) as plane:
-        plane.create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-        crd = custom_resource_definition()
-        plane.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
-        rules = [
-            {
-                "apiGroups": [names.GROUP],
-                "resources": [names.PLURAL],
-                "verbs": ["create", "get", "list", "patch"],
-            }
-        ]
-        plane.create(f"{RBAC}/roles", {"metadata": {"name": API}, "rules": rules})
-        bind(plane)
-        wait_until_ok(plane.admin, JOBS, plane.apiserver)
-        yield plane
+def rest(kubernetes: ControlPlane) -> Rest:
+    """The administrator of a namespace with a Role of just what the API is said to need."""
+    rest = kubernetes.rest
+    rest.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+    verbs = ["create", "get", "list", "patch"]
+    rules = [{"apiGroups": [names.GROUP], "resources": [names.PLURAL], "verbs": verbs}]
+    rest.post(f"{RBAC}/roles", {"metadata": {"name": API}, "rules": rules})
+    bind(rest)
+    return rest
 
 
-def bind(plane: ControlPlane) -> None:
+def bind(rest: Rest) -> None:
     """Let the user `api` act in its Role."""
     group = "rbac.authorization.k8s.io"
-    plane.create(
+    rest.post(
         f"{RBAC}/rolebindings",
         {
             "metadata": {"name": API},
@@ -73,11 +61,11 @@ class Server:
 
 
 @pytest.fixture
-def server(kubernetes: ControlPlane, tmp_path: Path) -> Iterator[Server]:
-    port = free_port()
+def server(kubernetes: ControlPlane, rest: Rest, tmp_path: Path) -> Iterator[Server]:
+    (port,) = free_ports(1)
     environment = {
         "PATH": os.environ["PATH"],
-        "KUBECONFIG": str(kubernetes.kubeconfig),
+        "KUBECONFIG": str(kubernetes.kubeconfigs[API]),
         "AWS_ACCESS_KEY_ID": "none",
         "AWS_SECRET_ACCESS_KEY": "none",
         **{
@@ -99,19 +87,9 @@ def server(kubernetes: ControlPlane, tmp_path: Path) -> Iterator[Server]:
     url = f"http://127.0.0.1:{port}"
     now = int(time.time())
     claims = {"sub": "tests", "iss": "trainyard", "aud": "trainyard", "iat": now, "exp": now + 600}
-    with (
-        running(
-            [str(Path(sys.executable).with_name("trainyard-api"))], log, environment
-        ) as process,
-        httpx.Client(base_url=url) as client,
-    ):
-        wait_until_ok(client, "/readyz", process)
+    command = [str(Path(sys.executable).with_name("trainyard-api"))]
+    with program(command, log, env=environment) as process:
+        wait_until_ok(process, f"{url}/readyz", log)
         yield Server(process, url, jwt.encode(claims, _SECRET, algorithm="HS256"), log)
     assert _SECRET not in log.read_text()
-
-
-@pytest.fixture(autouse=True)
-def _clean(kubernetes: ControlPlane) -> Iterator[None]:
-    yield
-    answer: Any = kubernetes.admin.delete(JOBS)
-    assert answer.is_success, answer.text
+    rest.delete(JOBS)

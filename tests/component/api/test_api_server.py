@@ -11,26 +11,20 @@ import httpx
 import pytest
 from trainyard_schema import TrainingJobSpec, names
 
+from ..control_plane import API, ControlPlane, Rest
 from .conftest import JOBS, RBAC, Server, bind
-from .control_plane import API, ControlPlane
 
 pytestmark = pytest.mark.component
 
 
-def stored(kubernetes: ControlPlane, job_id: str) -> dict[str, Any]:
-    answer = kubernetes.admin.get(f"{JOBS}/{job_id}")
-    assert answer.is_success, answer.text
-    job: dict[str, Any] = answer.json()
+def stored(rest: Rest, job_id: str) -> dict[str, Any]:
+    job = rest.get(f"{JOBS}/{job_id}")
+    assert job is not None
     return job
 
 
-def set_status(kubernetes: ControlPlane, job_id: str, **status: Any) -> None:
-    answer = kubernetes.admin.patch(
-        f"{JOBS}/{job_id}/status",
-        json={"status": status},
-        headers={"Content-Type": "application/merge-patch+json"},
-    )
-    assert answer.is_success, answer.text
+def set_status(rest: Rest, job_id: str, **status: Any) -> None:
+    rest.patch(f"{JOBS}/{job_id}/status", {"status": status})
 
 
 def wait_for_line(server: Server, text: str) -> None:
@@ -57,7 +51,7 @@ async def _repeated(
         await asyncio.sleep(0.1)
 
 
-async def test_a_training_from_start_to_end(server: Server, kubernetes: ControlPlane) -> None:
+async def test_a_training_from_start_to_end(server: Server, rest: Rest) -> None:
     async with server.client() as client:
         answer = await client.post(
             "/train", json={"model_type": "all", "hyperparameters": {"xgboost": {"max_depth": 6}}}
@@ -65,7 +59,7 @@ async def test_a_training_from_start_to_end(server: Server, kubernetes: ControlP
         assert answer.status_code == 202, answer.text
         job_id = answer.json()["job_id"]
 
-        job = stored(kubernetes, job_id)
+        job = stored(rest, job_id)
         assert TrainingJobSpec.model_validate(job["spec"]).hyperparameters == {
             "xgboost": {"max_depth": 6}
         }
@@ -73,18 +67,16 @@ async def test_a_training_from_start_to_end(server: Server, kubernetes: ControlP
 
         location = answer.headers["location"]
         assert (await client.get(location)).json()["status"] == "started"
-        set_status(kubernetes, job_id, phase="Running", stage="Training")
+        set_status(rest, job_id, phase="Running", stage="Training")
         assert (await client.get(location)).json()["message"] == "Training"
-        set_status(kubernetes, job_id, phase="Succeeded", message="3 models trained")
+        set_status(rest, job_id, phase="Succeeded", message="3 models trained")
         assert (await client.get(location)).json()["status"] == "completed"
         jobs = (await client.get("/train/jobs", params={"status": "completed"})).json()
         assert [job["job_id"] for job in jobs["jobs"]] == [job_id]
         assert (await client.delete(f"/train/job/{job_id}")).status_code == 409
 
 
-async def test_one_key_is_one_training_however_many_ask(
-    server: Server, kubernetes: ControlPlane
-) -> None:
+async def test_one_key_is_one_training_however_many_ask(server: Server, rest: Rest) -> None:
     async with server.client() as client:
         headers = {"Idempotency-Key": "nightly-2026-11-20"}
         answers = await asyncio.gather(
@@ -92,33 +84,33 @@ async def test_one_key_is_one_training_however_many_ask(
         )
         assert {answer.status_code for answer in answers} == {202}
         assert len({answer.text for answer in answers}) == 1
-        assert len(kubernetes.admin.get(JOBS).json()["items"]) == 1
+        assert len(rest.items(JOBS)) == 1
         assert (await client.post("/train/all", headers=headers)).status_code == 422
 
 
-async def test_cancel_wins_through_status_writes(server: Server, kubernetes: ControlPlane) -> None:
+async def test_cancel_wins_through_status_writes(server: Server, rest: Rest) -> None:
     async with server.client() as client:
         job_id = (await client.post("/train/xgboost")).json()["job_id"]
         canceling = asyncio.create_task(client.delete(f"/train/job/{job_id}"))
         for percent in range(10):
             await asyncio.to_thread(
                 set_status,
-                kubernetes,
+                rest,
                 job_id,
                 phase="Running",
                 progress={"percent": percent, "updatedAt": "2026-11-20T10:00:00Z"},
             )
         assert (await canceling).status_code == 202
-        assert stored(kubernetes, job_id)["spec"]["cancel"] is True
-        before = stored(kubernetes, job_id)["metadata"]["resourceVersion"]
+        assert stored(rest, job_id)["spec"]["cancel"] is True
+        before = stored(rest, job_id)["metadata"]["resourceVersion"]
         assert (await client.delete(f"/train/job/{job_id}")).status_code == 202
-        assert stored(kubernetes, job_id)["metadata"]["resourceVersion"] == before
+        assert stored(rest, job_id)["metadata"]["resourceVersion"] == before
 
 
-async def test_a_list_of_more_than_one_chunk(server: Server, kubernetes: ControlPlane) -> None:
+async def test_a_list_of_more_than_one_chunk(server: Server, rest: Rest) -> None:
     data = {"uri": "s3://trainyard/datasets/churn.csv", "target": "churned"}
     for number in range(520):
-        kubernetes.create(
+        rest.post(
             JOBS,
             {
                 "apiVersion": names.API_VERSION,
@@ -133,11 +125,9 @@ async def test_a_list_of_more_than_one_chunk(server: Server, kubernetes: Control
     assert [job["job_id"] for job in body["jobs"]] == ["job-519", "job-518", "job-517"]
 
 
-async def test_what_an_admission_policy_refuses_is_passed_on(
-    server: Server, kubernetes: ControlPlane
-) -> None:
+async def test_what_an_admission_policy_refuses_is_passed_on(server: Server, rest: Rest) -> None:
     admission = "/apis/admissionregistration.k8s.io/v1"
-    kubernetes.create(
+    rest.post(
         f"{admission}/validatingadmissionpolicies",
         {
             "metadata": {"name": "budget"},
@@ -158,7 +148,7 @@ async def test_what_an_admission_policy_refuses_is_passed_on(
             },
         },
     )
-    kubernetes.create(
+    rest.post(
         f"{admission}/validatingadmissionpolicybindings",
         {
             "metadata": {"name": "budget"},
@@ -173,14 +163,12 @@ async def test_what_an_admission_policy_refuses_is_passed_on(
             assert (await client.post("/train/xgboost")).status_code == 202
     finally:
         for kind in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
-            kubernetes.admin.delete(f"{admission}/{kind}/budget")
+            rest.delete(f"{admission}/{kind}/budget")
 
 
-async def test_permissions_taken_away_and_given_back(
-    server: Server, kubernetes: ControlPlane
-) -> None:
+async def test_permissions_taken_away_and_given_back(server: Server, rest: Rest) -> None:
     async with server.client() as client:
-        kubernetes.admin.delete(f"{RBAC}/rolebindings/{API}")
+        rest.delete(f"{RBAC}/rolebindings/{API}")
         try:
             await eventually(lambda: client.get("/readyz"), 503, seconds=10)
             answer = await client.post("/train/xgboost")
@@ -188,7 +176,7 @@ async def test_permissions_taken_away_and_given_back(
             assert answer.headers["retry-after"]
             assert "may not create TrainingJobs" in answer.json()["detail"]
         finally:
-            bind(kubernetes)
+            bind(rest)
         await eventually(lambda: client.get("/readyz"), 200, seconds=10)
         assert (await client.post("/train/xgboost")).status_code == 202
 

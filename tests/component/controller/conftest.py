@@ -4,7 +4,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,8 @@ from typing import Any
 import httpx
 import pytest
 from trainyard_schema import TERMINAL_PHASES, TrainingJobStatus, names
-from trainyard_schema.crd import custom_resource_definition
 
-from .controlplane import Rest, control_plane, free_ports, program, wait_for
+from ..control_plane import ADMIN, ControlPlane, Rest, free_ports, program, wait_for, wait_until_ok
 
 PROGRAM = """
 import getpass
@@ -41,23 +40,6 @@ kopf.operator = deaf
 resync.Resync.__init__.__kwdefaults__["delivery"] = 1
 """
 """Watches that never say anything, as after some failures of the network."""
-
-
-@pytest.fixture(scope="session")
-def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("control-plane")
-    with control_plane(folder) as path:
-        yield path
-
-
-@pytest.fixture(scope="session")
-def rest(kubeconfig: Path) -> Iterator[Rest]:
-    with closing(Rest(kubeconfig)) as client:
-        crd = custom_resource_definition()
-        client.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
-        path = f"/apis/{names.API_VERSION}/namespaces/default/{names.PLURAL}"
-        wait_for("the CRD is served", lambda: client.serves(path))
-        yield client
 
 
 class Lab:
@@ -94,15 +76,7 @@ class Lab:
                 },
             )
         )
-
-        def answers() -> bool:
-            assert process.poll() is None, self.log
-            try:
-                return httpx.get(f"http://127.0.0.1:{self._port}/healthz").is_success
-            except httpx.TransportError:
-                return False
-
-        wait_for("the operator answers", answers)
+        wait_until_ok(process, f"http://127.0.0.1:{self._port}/healthz", self._log)
         return process
 
     def stop(self) -> None:
@@ -230,11 +204,12 @@ def _now() -> str:
 
 
 @pytest.fixture
-def lab(rest: Rest, kubeconfig: Path, tmp_path: Path) -> Iterator[Lab]:
+def lab(kubernetes: ControlPlane, tmp_path: Path) -> Iterator[Lab]:
     """A namespace with the operator not yet running."""
+    rest = kubernetes.rest
     namespace = f"lab-{secrets.token_hex(4)}"
     rest.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
     rest.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "trainer"}})
-    one = Lab(rest, kubeconfig, namespace, tmp_path)
+    one = Lab(rest, kubernetes.kubeconfigs[ADMIN], namespace, tmp_path)
     yield one
     one.stop()

@@ -5,8 +5,8 @@ import signal
 import pytest
 from trainyard_schema import ModelType, Reason, RunResult, names
 
+from ..control_plane import wait_for
 from .conftest import DEAF, Lab
-from .controlplane import wait_for
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(180)]
 

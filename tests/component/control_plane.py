@@ -1,0 +1,230 @@
+"""A real control plane without nodes: etcd, kube-apiserver, and the controllers of Jobs and such.
+
+No pod ever runs here: a test plays the kubelet by writing the pods' status.
+"""
+
+import csv
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+T = TypeVar("T")
+ADMIN, API = "admin", "api"
+_START_SECONDS = 90
+_STOP_SECONDS = 20
+
+
+def wait_for(what: str, probe: Callable[[], T | None], timeout: float = 30) -> T:
+    """The first answer of `probe` that is not None or False; fails after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if answer := probe():
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f"{what}: not within {timeout} s")
+
+
+def wait_until_ok(process: "subprocess.Popen[bytes]", url: str, log: Path, **options: Any) -> None:
+    """Until `url` answers 200. Fails when the process ends or the time is up."""
+
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text()
+        try:
+            return httpx.get(url, **options).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    wait_for(f"{url} answers 200", answers, _START_SECONDS)
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+@contextmanager
+def program(command: list[str], log: Path, **options: Any) -> Iterator["subprocess.Popen[bytes]"]:
+    """A program that runs until the block ends, and is then ended politely first."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **options)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+class Rest:
+    """The administrator's requests to the API server."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._client = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            verify=False,  # its certificate is made as it starts
+            timeout=30,
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _answer(self, response: httpx.Response) -> dict[str, Any]:
+        assert response.is_success, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def serves(self, path: str) -> bool:
+        return self._client.get(path).is_success
+
+    def get(self, path: str, **query: str) -> dict[str, Any] | None:
+        response = self._client.get(path, params=query)
+        return None if response.status_code == 404 else self._answer(response)
+
+    def items(self, path: str, **query: str) -> list[dict[str, Any]]:
+        found = self.get(path, **query)
+        return list(found["items"]) if found else []
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._answer(self._client.post(path, json=body))
+
+    def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        headers = {"Content-Type": "application/merge-patch+json"}
+        return self._answer(self._client.patch(path, json=body, headers=headers))
+
+    def delete(self, path: str, **options: Any) -> None:
+        self._answer(self._client.request("DELETE", path, json=options))
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """A running control plane. The user `admin` may do everything; `api` what a test allows."""
+
+    apiserver: "subprocess.Popen[bytes]"
+    kubeconfigs: dict[str, Path]
+    rest: Rest
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """The API server accepts connections and answers nothing."""
+        self.apiserver.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.apiserver.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def control_plane(binary: Path, folder: Path) -> Iterator[ControlPlane]:
+    """Start everything; stop everything."""
+    (port,) = free_ports(1)
+    url = f"https://127.0.0.1:{port}"
+    tokens = {user: secrets.token_hex() for user in (ADMIN, API)}
+    certificate = folder / "certificates" / "apiserver.crt"
+    kubeconfigs = {user: folder / f"kubeconfig-{user}" for user in tokens}
+    for user, path in kubeconfigs.items():
+        path.write_text(yaml.safe_dump(_kubeconfig(url, certificate, tokens[user])))
+    with ExitStack() as stack:
+        etcd = _start_etcd(stack, binary, folder)
+        log = folder / "kube-apiserver.log"
+        command = _apiserver(binary, folder, etcd, port, tokens)
+        apiserver = stack.enter_context(program(command, log))
+        headers = {"Authorization": f"Bearer {tokens[ADMIN]}"}
+        wait_until_ok(apiserver, f"{url}/readyz", log, verify=False, headers=headers)
+        command = _controller_manager(binary, kubeconfigs[ADMIN])
+        stack.enter_context(program(command, folder / "kube-controller-manager.log"))
+        rest = Rest(url, tokens[ADMIN])
+        stack.callback(rest.close)
+        yield ControlPlane(apiserver, kubeconfigs, rest)
+
+
+def _start_etcd(stack: ExitStack, binary: Path, folder: Path) -> str:
+    url, peer = (f"http://127.0.0.1:{port}" for port in free_ports(2))
+    command = [
+        str(binary),
+        "etcd",
+        f"--data-dir={folder / 'etcd-data'}",
+        f"--listen-client-urls={url}",
+        f"--advertise-client-urls={url}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=default={peer}",
+        "--unsafe-no-fsync",
+        "--log-level=warn",
+    ]
+    log = folder / "etcd.log"
+    wait_until_ok(stack.enter_context(program(command, log)), f"{url}/health", log)
+    return url
+
+
+def _apiserver(
+    binary: Path, folder: Path, etcd_url: str, port: int, tokens: dict[str, str]
+) -> list[str]:
+    key = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+    key_file, token_file = folder / "service-accounts.key", folder / "tokens.csv"
+    key_file.write_bytes(key)
+    with token_file.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow([tokens[ADMIN], ADMIN, ADMIN, "system:masters"])
+        rows.writerow([tokens[API], API, API])
+    return [
+        str(binary),
+        "kube-apiserver",
+        f"--etcd-servers={etcd_url}",
+        "--bind-address=127.0.0.1",
+        f"--secure-port={port}",
+        f"--cert-dir={folder / 'certificates'}",
+        f"--token-auth-file={token_file}",
+        "--authorization-mode=RBAC",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-key-file={key_file}",
+        f"--service-account-signing-key-file={key_file}",
+        "--service-cluster-ip-range=10.97.0.0/24",
+        "--endpoint-reconciler-type=none",
+    ]
+
+
+def _controller_manager(binary: Path, kubeconfig: Path) -> list[str]:
+    return [
+        str(binary),
+        "kube-controller-manager",
+        f"--kubeconfig={kubeconfig}",
+        "--controllers=job-controller,garbage-collector-controller,resourcequota-controller",
+        "--leader-elect=false",
+        "--secure-port=0",
+    ]
+
+
+def _kubeconfig(url: str, certificate: Path, token: str) -> dict[str, Any]:
+    cluster = {"server": url, "certificate-authority": str(certificate)}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "test", "cluster": cluster}],
+        "users": [{"name": "test", "user": {"token": token}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+        "current-context": "test",
+    }
