@@ -6,7 +6,7 @@ import subprocess
 import time
 from typing import Any
 
-from trainyard_devtools.bench.submit import bare_job_latencies, training_job_latencies
+from trainyard_devtools.bench.submit import latencies
 from trainyard_devtools.bench.trainer import measure_trainer
 from trainyard_devtools.bench.writes import writes_per_job
 from trainyard_devtools.images import IMAGES
@@ -23,7 +23,7 @@ def percentile(values: list[float], share: float) -> float:
 
 def submit_to_pod(kube: Kube) -> dict[str, float]:
     """Milliseconds from a TrainingJob's creation to its pod's, beside the same for bare Jobs."""
-    ours, bare = training_job_latencies(kube), bare_job_latencies(kube)
+    ours, bare = latencies(kube)
     return {
         "p50": round(statistics.median(ours) * 1000, 1),
         "p99": round(percentile(ours, 0.99) * 1000, 1),
@@ -33,7 +33,7 @@ def submit_to_pod(kube: Kube) -> dict[str, float]:
 
 
 def image_sizes(kube: Kube) -> dict[str, float]:
-    """Megabytes of each image as the node's kubelet counts them."""
+    """Megabytes of each image as the node's kubelet counts them: its layers as they were pulled."""
     nodes = json.loads(kube.kubectl("get", "nodes", "-o", "json"))["items"]
     images = [image for node in nodes for image in node["status"].get("images", [])]
     return {
@@ -57,7 +57,7 @@ def bench(kube: Kube, trainer_bench: str) -> dict[str, Any]:
     `trainer_bench` is the image in which the trainer and the plain script run.
     """
     figures: dict[str, Any] = {}
-    with step("Submit 50 TrainingJobs and 50 bare Jobs, one after another"):
+    with step("Submit 50 TrainingJobs and 50 bare Jobs in turn, one a second"):
         figures["submit_to_pod_ms"] = submit_to_pod(kube)
     with step("Count the operator's writes over the life of a TrainingJob"):
         figures["api_writes_per_job"] = writes_per_job(kube)

@@ -5,11 +5,12 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from kubernetes import client, watch
 from trainyard_schema import names
+from urllib3.exceptions import ProtocolError
 
 from trainyard_devtools.jobs import training_job
 from trainyard_devtools.kube import Kube
@@ -18,12 +19,16 @@ COUNT = 50
 _NOWHERE = {f"{names.GROUP}/bench": "nowhere"}
 """A node selector that no node matches: what is measured is the pod's creation, not a training."""
 _PATIENCE_SECONDS = 30
+_PACE_SECONDS = 1.0
+"""Faster, and the controller manager's own rate limit (20 requests per second) is measured."""
+
+_PodEvents = queue.Queue[tuple[str, str, float]]
 
 
 @contextmanager
-def _pod_arrivals(kube: Kube) -> Iterator["queue.Queue[tuple[str, float]]"]:
-    """Owner labels of pods with the moment that a watch saw them first."""
-    arrivals: queue.Queue[tuple[str, float]] = queue.Queue()
+def _pod_events(kube: Kube) -> Iterator[_PodEvents]:
+    """Type, Job's name and moment of each event of a pod."""
+    events: _PodEvents = queue.Queue()
     watcher = watch.Watch()  # type: ignore[no-untyped-call]
 
     def follow() -> None:
@@ -31,51 +36,65 @@ def _pod_arrivals(kube: Kube) -> Iterator["queue.Queue[tuple[str, float]]"]:
         stream = watcher.stream(  # type: ignore[no-untyped-call]
             api.list_namespaced_pod, kube.namespace, timeout_seconds=600
         )
-        for event in stream:
-            if event["type"] == "ADDED":
+        with suppress(ProtocolError):  # stopping ends the response in its middle
+            for event in stream:
                 labels = event["object"].metadata.labels or {}
-                arrivals.put((labels.get("job-name", ""), time.monotonic()))
+                events.put((event["type"], labels.get("job-name", ""), time.monotonic()))
 
     thread = threading.Thread(target=follow, daemon=True)
     thread.start()
     try:
-        yield arrivals
+        yield events
     finally:
         watcher.stop()  # type: ignore[no-untyped-call]
 
 
-def _latencies(
-    kube: Kube, create: Callable[[str], str], delete: Callable[[str], Any]
-) -> list[float]:
-    """Seconds from each creation to its pod. `create` returns the name of the Job to expect."""
-    latencies = []
-    with _pod_arrivals(kube) as arrivals:
+def _await(events: _PodEvents, event: str, job: str) -> float:
+    while True:
+        kind, owner, moment = events.get(timeout=_PATIENCE_SECONDS)
+        if (kind, owner) == (event, job):
+            return moment
+
+
+def _latency(
+    events: _PodEvents, create: Callable[[str], str], delete: Callable[[str], Any]
+) -> float:
+    """Seconds from a creation to its pod, which is gone again when this returns.
+
+    `create` returns the name of the Job to expect.
+    """
+    name = f"bench-{secrets.token_hex(4)}"
+    started = time.monotonic()
+    job = create(name)
+    latency = _await(events, "ADDED", job) - started
+    delete(name)
+    _await(events, "DELETED", job)
+    time.sleep(max(0.0, started + _PACE_SECONDS - time.monotonic()))
+    return latency
+
+
+def latencies(kube: Kube) -> tuple[list[float], list[float]]:
+    """Seconds from creation to pod, of 50 TrainingJobs and of 50 bare Jobs in turn."""
+    ours: list[float] = []
+    bare: list[float] = []
+    kinds = ((ours, _training_jobs(kube)), (bare, _bare_jobs(kube)))
+    with _pod_events(kube) as events:
         for _ in range(COUNT):
-            name = f"bench-{secrets.token_hex(4)}"
-            started = time.monotonic()
-            job = create(name)
-            while True:
-                label, seen = arrivals.get(timeout=_PATIENCE_SECONDS)
-                if label == job:
-                    latencies.append(seen - started)
-                    break
-            delete(name)
-    return latencies
+            for measured, (create, delete) in kinds:
+                measured.append(_latency(events, create, delete))
+    return ours, bare
 
 
-def training_job_latencies(kube: Kube) -> list[float]:
-    """Seconds from a TrainingJob's creation to its pod's, for each of 50."""
-
+def _training_jobs(kube: Kube) -> tuple[Callable[[str], str], Callable[[str], Any]]:
     def create(name: str) -> str:
-        body = training_job(name, nodeSelector=_NOWHERE)
-        created = kube.create_training_job(body)
+        created = kube.create_training_job(training_job(name, nodeSelector=_NOWHERE))
         return names.job_name(name, created["metadata"]["uid"])
 
-    return _latencies(kube, create, kube.delete_training_job)
+    return create, kube.delete_training_job
 
 
-def bare_job_latencies(kube: Kube) -> list[float]:
-    """Seconds from a Job's creation to its pod's, for each of 50: the floor for any operator."""
+def _bare_jobs(kube: Kube) -> tuple[Callable[[str], str], Callable[[str], Any]]:
+    """The floor for any operator."""
     security = {
         "runAsNonRoot": True,
         "runAsUser": 10001,
@@ -104,4 +123,4 @@ def bare_job_latencies(kube: Kube) -> list[float]:
     def delete(name: str) -> None:
         kube.batch.delete_namespaced_job(name, kube.namespace, propagation_policy="Background")
 
-    return _latencies(kube, create, delete)
+    return create, delete
