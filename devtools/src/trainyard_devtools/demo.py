@@ -160,7 +160,7 @@ The cluster stays up. Worth trying next:
   kubectl get tj                               every run: model, type, phase, progress, metric
   kubectl describe tj {name}
   kubectl apply -f examples/xgboost.yaml       train one model type
-  kubectl patch tj xgboost --type merge -p '{{"spec": {{"cancel": true}}}}'
+  kubectl patch tj churn-xgboost --type merge -p '{{"spec": {{"cancel": true}}}}'
   curl -H "Authorization: Bearer $(make -s token)" {API_URL}/train/models/available
   {API_URL}/docs                   the REST API, with examples
   make demo DATA=path/to/file.csv TARGET=column
