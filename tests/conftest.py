@@ -1,7 +1,8 @@
 """Fixtures and order of the whole suite: quick tests first, one cluster for all that need one."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from trainyard_devtools.clusters import Cluster, choose
@@ -26,15 +27,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
 
 
+Aloud = Callable[[], AbstractContextManager[None]]
+
+
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def aloud(request: pytest.FixtureRequest) -> Aloud:
+    """A block in which is shown what is printed: for preparations that take minutes."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+
+    @contextmanager
+    def shown() -> Iterator[None]:
+        with capture.global_and_fixture_disabled():
+            print()  # noqa: T201 - the line of dots ends here
+            yield
+
+    return shown
+
+
+@pytest.fixture(scope="session")
+def cluster(aloud: Aloud) -> Iterator[Cluster]:
     """The cluster of this clone with the release in it, as `make up` leaves it.
 
     A cluster that was up before stays up; one that the tests brought up is taken away again.
     """
     chosen = choose(os.environ.get("CLUSTER") or None)
     was_up = chosen.is_up()
-    ready(chosen)
+    with aloud():
+        ready(chosen)
     yield chosen
     if not was_up:
         chosen.down()

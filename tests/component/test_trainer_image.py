@@ -4,8 +4,11 @@ import pytest
 from trainyard_devtools.clusters import choose
 from trainyard_devtools.images import TRAINER
 
+from ..conftest import Aloud
+
 
 @pytest.mark.component
-def test_the_trainers_own_tests_pass_inside_its_image() -> None:
+def test_the_trainers_own_tests_pass_inside_its_image(aloud: Aloud) -> None:
     """They run as a build stage, since the image is the environment that ships."""
-    choose(os.environ.get("CLUSTER") or None).build_stage(TRAINER, "test")
+    with aloud():
+        choose(os.environ.get("CLUSTER") or None).build_stage(TRAINER, "test")

@@ -3,13 +3,10 @@
 import shutil
 
 import pytest
-from localcluster.nodebinary import node_binary
 
 
 @pytest.fixture(scope="session")
-def helm(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The command line of Helm. Where localcluster's program is not in the cache, it is built."""
+def helm(request: pytest.FixtureRequest) -> list[str]:
+    """The command line of Helm."""
     found = shutil.which("helm")
-    if found is not None:
-        return [found]
-    return [str(node_binary(tmp_path_factory.mktemp("localcluster") / "go-build.log")), "helm"]
+    return [found] if found else [str(request.getfixturevalue("node_program")), "helm"]
