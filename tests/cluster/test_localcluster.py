@@ -140,12 +140,13 @@ def test_a_claim_is_bound_writable_and_its_volume_comes_back_empty(
     assert (folder / "file").read_text() == "kept"
 
     namespace.kubectl("delete", "pod/writer", "persistentvolumeclaim/data")
-    until(
-        lambda: (
-            namespace.exists(f"persistentvolume/{volume}")
-            and namespace.get(f"persistentvolume/{volume}")["status"].get("phase") == "Available"
-        )
+    # In one request: in between, the volume is deleted and made anew.
+    phase = (
+        f"persistentvolume/{volume}",
+        "--ignore-not-found",
+        "--output=jsonpath={.status.phase}",
     )
+    until(lambda: namespace.kubectl("get", *phase) == "Available")
     assert list(folder.iterdir()) == []
 
 
