@@ -253,6 +253,21 @@ def _useless(column: pa.ChunkedArray, kind: ColumnKind) -> str | None:
     return None
 
 
+def matrix_width(table: pa.Table, kinds: dict[str, ColumnKind], model_type: ModelType) -> int:
+    """Columns that the matrix of a table may have at most."""
+    style = STYLES[model_type]
+    width = 0
+    for name, kind in kinds.items():
+        column = table[name]
+        if kind == ColumnKind.CATEGORY:
+            levels = min(pc.count_distinct(column).as_py(), MAX_LEVELS)
+            width += levels + 2 if levels <= style.one_hot_levels else 1
+        else:
+            parts = len(time_parts(column[:0])) if kind == ColumnKind.TIME else 1
+            width += parts * (2 if style.fill and column.null_count else 1)
+    return width
+
+
 def rows_of(table: pa.Table, rows: npt.NDArray[np.int64], names: Sequence[str]) -> pa.Table:
     """The named columns of some rows."""
     return table.select(list(names)).take(pa.array(rows))
