@@ -27,6 +27,7 @@ from trainyard_trainer.target import (
     take_rows_with_target,
     understand_target,
 )
+from trainyard_trainer.target_encoding import outcomes
 from trainyard_trainer.threshold import DEFAULT, best_threshold
 
 _log = structlog.get_logger()
@@ -188,7 +189,8 @@ def fit(learner: Learner, dataset: Dataset, rows: Rows, report: models.Report) -
         rest, watched = take_share(strata(target)[rows], share, learner.seed + 1)
         train_rows, validation_rows = rows[rest], rows[watched]
     table = rows_of(dataset.features, train_rows, list(dataset.kinds))
-    preprocessor = Preprocessor.fit(table, dataset.kinds, learner.model_type)
+    outcome = outcomes(target)[train_rows]
+    preprocessor = Preprocessor.fit(table, dataset.kinds, learner.model_type, outcome)
     shape = Shape(target.task, len(target.classes), preprocessor.matrix_columns())
 
     def part(rows: Rows) -> Part:
@@ -199,6 +201,7 @@ def fit(learner: Learner, dataset: Dataset, rows: Rows, report: models.Report) -
         part(train_rows),
         None if validation_rows is None else part(validation_rows),
     )
+    preprocessor.cross_fit(table, outcome, train.features, learner.seed)
     fitted = learner.implementation.fit(
         shape,
         train,
