@@ -70,8 +70,11 @@ def fit_xgboost(train, labels, holdout, path):
     rows, watched, y_rows, y_watched = train_test_split(
         typed(train), labels, test_size=0.15, stratify=labels, random_state=SEED
     )
+    parameters = dict(PARAMETERS)
+    if parameters["min_child_weight"] is None:
+        parameters["min_child_weight"] = max(1.0, min(5.0, len(train) / 1000))
     model = xgb.XGBClassifier(
-        **PARAMETERS, tree_method="hist", enable_categorical=True, n_jobs=THREADS, random_state=SEED
+        **parameters, tree_method="hist", enable_categorical=True, n_jobs=THREADS, random_state=SEED
     )
     model.fit(rows, y_rows, eval_set=[(rows, y_rows), (watched, y_watched)], verbose=False)
     model.save_model(path / "model.ubj")
@@ -132,6 +135,8 @@ def fit_neural_net(train, labels, holdout, path):
     y = torch.tensor(y_rows, dtype=torch.float32)
     y_watched = torch.tensor(y_watched, dtype=torch.float32)
     members = PARAMETERS["ensemble_size"]
+    nearest = 2 ** round(math.log2(max(1, len(train) / 40)))
+    batch_size = PARAMETERS["batch_size"] or max(32, min(128, nearest))
 
     class Linear(nn.Module):
         def __init__(self, inputs, outputs):
@@ -162,7 +167,7 @@ def fit_neural_net(train, labels, holdout, path):
     best, best_epoch, weights = math.inf, 0, None
     for epoch in range(1, PARAMETERS["max_epochs"] + 1):
         net.train()
-        for batch in torch.randperm(len(x)).split(PARAMETERS["batch_size"]):
+        for batch in torch.randperm(len(x)).split(batch_size):
             optimizer.zero_grad()
             loss = nn.functional.binary_cross_entropy_with_logits(
                 outputs(x[batch]), y[batch].expand(members, -1)

@@ -11,11 +11,12 @@ from trainyard_schema import names
 from trainyard_devtools import crd, deploy, token
 from trainyard_devtools import demo as demo_module
 from trainyard_devtools.bench import bench, report
+from trainyard_devtools.bench.quality import measure_quality
 from trainyard_devtools.clusters import Cluster, choose
 from trainyard_devtools.images import TRAINER_BENCH
 from trainyard_devtools.kube import Kube
 from trainyard_devtools.repo import CHART, NAMESPACE, RELEASE
-from trainyard_devtools.steps import StepError, console
+from trainyard_devtools.steps import StepError, console, step
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -128,6 +129,17 @@ def bench_command() -> None:
     demo_module.upload(kube, demo_module.Dataset(None, None))
     (tag,) = deploy.publish_images(cluster, (TRAINER_BENCH,)).values()
     report(bench(kube, cluster.reference(TRAINER_BENCH, tag)))
+
+
+@app.command()
+def bench_quality() -> None:
+    """Compare the models with plain scikit-learn; the last line is one JSON object."""
+    cluster = _cluster()
+    kube = deploy.ready(cluster)
+    (tag,) = deploy.publish_images(cluster, (TRAINER_BENCH,)).values()
+    with step("Train our models and plain ones on the same folds of each table"):
+        table = measure_quality(kube, cluster.reference(TRAINER_BENCH, tag))
+    typer.echo(table)
 
 
 def main() -> None:

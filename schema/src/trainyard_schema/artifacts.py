@@ -94,6 +94,10 @@ class Manifest(Model):
     hyperparameters: dict[str, Any]
     seed: int
     metrics: list[Metric]
+    metric_intervals: dict[str, tuple[float, float]] = Field(
+        default_factory=dict,
+        description="95 % confidence intervals of the holdout's metrics, by bootstrap.",
+    )
     warnings: list[str] = Field(default_factory=list)
     files: list[ManifestFile]
     duration_seconds: float = Field(ge=0)

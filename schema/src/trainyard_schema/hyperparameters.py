@@ -24,7 +24,8 @@ class XGBoostHyperparameters(_Hyperparameters):
     """Rounds without improvement on the validation part before training stops; 0 turns it off."""
     max_depth: int = Field(default=4, ge=1, le=32)
     learning_rate: float = Field(default=0.03, gt=0, le=1)
-    min_child_weight: float = Field(default=5.0, ge=0, le=1e6)
+    min_child_weight: float | None = Field(default=None, ge=0, le=1e6)
+    """Null: one in 1000 of the training rows, from 1 to 5; the manifest holds the number used."""
     gamma: float = Field(default=0.0, ge=0, le=1e6)
     subsample: float = Field(default=0.8, gt=0, le=1)
     colsample_bytree: float = Field(default=0.5, gt=0, le=1)
@@ -56,7 +57,10 @@ class NeuralNetHyperparameters(_Hyperparameters):
     dropout: float = Field(default=0.2, ge=0, lt=1)
     learning_rate: float = Field(default=1e-3, gt=0, le=1)
     weight_decay: float = Field(default=0.1, ge=0, le=1)
-    batch_size: int = Field(default=128, ge=1, le=65536)
+    batch_size: int | None = Field(default=None, ge=1, le=65536)
+    """Null: the power of two nearest to one in 40 of the training rows, from 32 to 128; the
+    manifest holds the number used.
+    """
     max_epochs: int = Field(default=200, ge=1, le=10_000)
     patience: int = Field(default=10, ge=1, le=1000)
     """Epochs without improvement on the validation part before training stops."""

@@ -29,7 +29,7 @@ from trainyard_trainer.progress import ProgressTracker
 if TYPE_CHECKING:
     from trainyard_schema.artifacts import DataSource
 
-    from trainyard_trainer.training import Dataset, History, Learner, TrainedModel
+    from trainyard_trainer.training import Dataset, Evaluation, History, Learner, TrainedModel
 
 _log = structlog.get_logger()
 
@@ -65,6 +65,7 @@ class Run:
         # loaded.
         from trainyard_trainer import dataset as data  # noqa: PLC0415
         from trainyard_trainer import training  # noqa: PLC0415
+        from trainyard_trainer.memory import memory_limit  # noqa: PLC0415
 
         config = self._config
         with tempfile.TemporaryDirectory(prefix="trainyard-") as scratch:
@@ -93,6 +94,7 @@ class Run:
                 seed=config.seed,
                 threads=self._threads,
             )
+            dataset.warnings.extend(training.check_memory(learner, dataset, memory_limit()))
             self._enter(Stage.TRAINING)
             units = learner.implementation.planned_units(learner.hyperparameters)
             history = training.History(self._tracker.count, folds + 1, units)
@@ -101,8 +103,8 @@ class Run:
             history.finish_fit()
             _log.info("model is trained", units=model.fitted.units)
             self._enter(Stage.EVALUATING)
-            holdout = training.measure(model, dataset, dataset.holdout)
-            _log.info("model is measured", **holdout)
+            holdout = training.appraise(model, dataset, dataset.holdout, seed=config.seed)
+            _log.info("model is measured", **holdout.metrics)
             sources = [source for _, source in files]
             return self._file(
                 folder,
@@ -139,7 +141,7 @@ class Run:
         *,
         sources: "list[DataSource]",
         history: "History",
-        holdout: dict[str, float],
+        holdout: "Evaluation",
         validated: dict[str, float],
     ) -> RunResult:
         from trainyard_trainer import model_card, version_files  # noqa: PLC0415
@@ -149,7 +151,7 @@ class Run:
 
         config, key = self._config, self._key
         publication = Publication(Storage(config.storage, failure=Reason.UPLOAD_FAILED), key)
-        schema = version_files.describe(self._model_type, dataset.target, model.preprocessor)
+        schema = version_files.describe(self._model_type, dataset.target, model)
         hyperparameters = learner.hyperparameters.model_dump(mode="json")
         sample = model.preprocessor.transform(
             rows_of(dataset.features, dataset.holdout[:4096], list(dataset.kinds))
@@ -162,7 +164,7 @@ class Run:
             dataset=dataset,
             model=model,
             importance=model.fitted.importance(sample),
-            holdout=holdout,
+            holdout=holdout.metrics,
             cross_validation=validated,
             hyperparameters=hyperparameters,
             uri=publication.uri,
@@ -184,7 +186,7 @@ class Run:
             ManifestFile(name=path.name, size_bytes=path.stat().st_size, sha256=sha256_of(path))
             for path in paths
         ]
-        metrics = version_files.as_metrics(self._model_type, holdout, validated)
+        metrics = version_files.as_metrics(self._model_type, holdout.metrics, validated)
         self._interruption.guard(publication)
         parent = publication.current()
         publication.upload(
@@ -210,6 +212,7 @@ class Run:
             hyperparameters=hyperparameters,
             seed=config.seed,
             metrics=metrics,
+            metric_intervals=holdout.intervals,
             warnings=dataset.warnings,
             files=entries,
             duration_seconds=time.monotonic() - self._started,

@@ -88,4 +88,5 @@ def load(directory: str | Path, *, threads: int = 1) -> Scorer:
     shape = Shape(schema.task, len(schema.classes), preprocessor.matrix_columns())
     model_file = folder / MODEL_FILES[manifest.model_type]
     fitted = models.implementation(manifest.model_type).load(model_file, shape, threads=threads)
-    return Scorer(schema, TrainedModel(fitted, preprocessor, shape))
+    model = TrainedModel(fitted, preprocessor, shape, schema.calibration, schema.threshold)
+    return Scorer(schema, model)

@@ -98,9 +98,10 @@ def _classes(name: str, column: pa.ChunkedArray) -> Target:
         )
     rare = min(labels, key=number_of.__getitem__)
     if number_of[rare] < MIN_ROWS_PER_CLASS:
-        raise _invalid(
+        raise TrainerError(
+            Reason.INSUFFICIENT_DATA,
             f"target {name!r}: class {rare!r} has {number_of[rare]} row, but each class needs "
-            f"{MIN_ROWS_PER_CLASS}; remove the class or add rows"
+            f"{MIN_ROWS_PER_CLASS}; remove the class or add rows",
         )
     if pa.types.is_floating(column.type) and all(float(label).is_integer() for label in labels):
         column, labels = column.cast(pa.int64()), [int(label) for label in labels]
@@ -110,13 +111,14 @@ def _classes(name: str, column: pa.ChunkedArray) -> Target:
 
 
 def understand_target(table: pa.Table, name: str) -> Target:
-    """The target of a table without missing targets. Raises InvalidData if nothing can be learned
-    from it.
+    """The target of a table without missing targets. Raises InvalidData or InsufficientData if
+    nothing can be learned from it.
     """
     kind, column = understand(name, table[name])
     if len(column) < MIN_ROWS:
-        raise _invalid(
-            f"{len(column)} rows with a target are too few to learn from; give at least {MIN_ROWS}"
+        raise TrainerError(
+            Reason.INSUFFICIENT_DATA,
+            f"{len(column)} rows with a target are too few to learn from; give at least {MIN_ROWS}",
         )
     if kind == ColumnKind.TIME:
         raise _invalid(f"target {name!r} holds times; give a number or classes instead")

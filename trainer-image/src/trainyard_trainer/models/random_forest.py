@@ -3,6 +3,7 @@
 import importlib
 import sys
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -43,6 +44,8 @@ _CHUNK_SECONDS = 0.5
 _ROWS_PER_LEAF_ROW = 500
 _LARGEST_DEFAULT_LEAF = 20
 _PREDICT_ROWS = 4096
+_OUT_OF_BAG_ROWS = 20_000
+_VALIDATION_SHARE = 0.1
 
 _Model: TypeAlias = RandomForestClassifier | RandomForestRegressor
 
@@ -50,15 +53,25 @@ _Model: TypeAlias = RandomForestClassifier | RandomForestRegressor
 class Forest:
     """A grown forest."""
 
-    def __init__(self, model: _Model, shape: Shape, threads: int) -> None:
+    def __init__(
+        self, model: _Model, shape: Shape, threads: int, out_of_bag: Prediction | None = None
+    ) -> None:
         self._model = model
         self._shape = shape
         self._threads = threads
+        self._out_of_bag = out_of_bag
 
     @property
     def units(self) -> int:
         """Trees in the model."""
         return len(self._model.estimators_)
+
+    @property
+    def out_of_bag(self) -> Prediction | None:
+        """(n, n_classes) probabilities of the training rows, each by the trees that did not draw
+        it.
+        """
+        return self._out_of_bag
 
     def predict(self, features: Matrix) -> Prediction:
         """(n, n_classes) probabilities, or (n,) values."""
@@ -98,9 +111,14 @@ def complete(
     return hyperparameters.model_copy(update={"min_samples_leaf": leaf})
 
 
-def validation_share(hyperparameters: RandomForestHyperparameters) -> float:  # noqa: ARG001
-    """More trees never overfit, so every training row is learned from."""
-    return 0.0
+def validation_share(
+    hyperparameters: RandomForestHyperparameters,  # noqa: ARG001
+    training_rows: int,
+) -> float:
+    """More trees never overfit, so every row of a small table is learned from, and the trees that
+    did not draw a row tell about it. With many rows that takes longer than it gains.
+    """
+    return 0.0 if training_rows <= _OUT_OF_BAG_ROWS else _VALIDATION_SHARE
 
 
 def planned_units(hyperparameters: RandomForestHyperparameters) -> int:
@@ -111,7 +129,7 @@ def planned_units(hyperparameters: RandomForestHyperparameters) -> int:
 def fit(
     shape: Shape,
     train: Part,
-    validation: Part | None,  # noqa: ARG001
+    validation: Part | None,
     hyperparameters: RandomForestHyperparameters,
     *,
     seed: int,
@@ -125,18 +143,31 @@ def fit(
     total = hyperparameters.n_estimators
     settings = hyperparameters.model_dump(exclude={"n_estimators"})
     model = kind(n_estimators=0, warm_start=True, n_jobs=threads, random_state=seed, **settings)
+    out_of_bag = validation is None and shape.task != Task.REGRESSION
     done, chunk = 0, threads
     while done < total:
         since = time.monotonic()
         model.n_estimators = min(total, done + chunk)
-        model.fit(train.features, train.target)
+        model.oob_score = out_of_bag and model.n_estimators == total
+        with warnings.catch_warnings():
+            # Few trees leave rows that all of them drew; those are NaN.
+            warnings.filterwarnings("ignore", "Some inputs do not have OOB scores", UserWarning)
+            model.fit(train.features, train.target)
         grown = model.n_estimators - done
         done = model.n_estimators
         per_tree = max((time.monotonic() - since) / grown, 1e-6)
         chunk = threads * max(1, min(64, int(_CHUNK_SECONDS / per_tree / threads)))
         report(done, total, {})
-    model.set_params(warm_start=False)
-    return Forest(model, shape, threads)
+    model.set_params(warm_start=False, oob_score=False)
+    return Forest(model, shape, threads, _take_out_of_bag(model) if out_of_bag else None)
+
+
+def _take_out_of_bag(model: _Model) -> Prediction:
+    """The out-of-bag predictions, which the model file is not to hold."""
+    found = np.asarray(model.oob_decision_function_, dtype=np.float64)
+    del model.oob_decision_function_, model.oob_score_
+    found[found.sum(axis=1) == 0] = np.nan
+    return found
 
 
 def _check(model: _Model) -> None:
