@@ -1,12 +1,14 @@
 """The same data, spec, seed and threads leave the same model file, whichever process trains it."""
 
 import hashlib
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from trainyard_schema import ModelType
@@ -51,9 +53,7 @@ def _hashes(model_type: ModelType, threads: int, folders: list[Path]) -> list[st
     subprocess.run(
         [sys.executable, "-W", "ignore", "-c", _TRAIN, *arguments], check=True, env=environment
     )
-    return [
-        hashlib.sha256((folder / "model.ubj").read_bytes()).hexdigest() for folder in folders
-    ]
+    return [hashlib.sha256((folder / "model.ubj").read_bytes()).hexdigest() for folder in folders]
 
 
 @pytest.mark.parametrize("model_type", ModelType)
@@ -70,3 +70,23 @@ def test_the_same_run_leaves_the_same_bytes(
     assert once == again
     once, again = (_hashes(model_type, 2, folders) for _ in range(2))
     assert once == again
+
+
+def test_memory_between_the_fields_of_a_node_does_not_matter() -> None:
+    from sklearn.tree import DecisionTreeClassifier
+    from trainyard_trainer.models import canonical_skops
+
+    rows = np.arange(12, dtype=np.float32)[:, None]
+    nodes = DecisionTreeClassifier().fit(rows, rows[:, 0] % 3 > 1).tree_.__getstate__()["nodes"]
+    written, cleaned = [], []
+    for garbage in (0x00, 0xFF):
+        array = np.full(nodes.nbytes, garbage, dtype=np.uint8).view(nodes.dtype)
+        for name in nodes.dtype.names:
+            array[name] = nodes[name]
+        buffer = io.BytesIO()
+        np.save(buffer, array)
+        written.append(buffer.getvalue())
+        cleaned.append(canonical_skops._without_padding(written[-1]))
+    assert written[0] != written[1]
+    assert cleaned[0] == cleaned[1]
+    np.testing.assert_array_equal(np.load(io.BytesIO(cleaned[0])), nodes)

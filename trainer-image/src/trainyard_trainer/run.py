@@ -29,6 +29,7 @@ from trainyard_trainer.progress import ProgressTracker
 if TYPE_CHECKING:
     from trainyard_schema.artifacts import DataSource
 
+    from trainyard_trainer.evidence import Evidence
     from trainyard_trainer.training import Dataset, History, Learner, TrainedModel
 
 _log = structlog.get_logger()
@@ -64,7 +65,8 @@ class Run:
         # Imported here, so that progress is served before Arrow, boto3 and the model's library are
         # loaded.
         from trainyard_trainer import dataset as data  # noqa: PLC0415
-        from trainyard_trainer import training  # noqa: PLC0415
+        from trainyard_trainer import evidence, training  # noqa: PLC0415
+        from trainyard_trainer.metrics import evaluate  # noqa: PLC0415
 
         config = self._config
         with tempfile.TemporaryDirectory(prefix="trainyard-") as scratch:
@@ -101,8 +103,11 @@ class Run:
             history.finish_fit()
             _log.info("model is trained", units=model.fitted.units)
             self._enter(Stage.EVALUATING)
-            holdout = training.measure(model, dataset, dataset.holdout)
+            prediction = training.predict_rows(model, dataset, dataset.holdout)
+            truth = dataset.target.values[dataset.holdout]
+            holdout = evaluate(dataset.target.task, truth, prediction)
             _log.info("model is measured", **holdout)
+            shown = evidence.gather(self._model_type, model, dataset, prediction, history.records)
             sources = [source for _, source in files]
             return self._file(
                 folder,
@@ -113,6 +118,7 @@ class Run:
                 history=history,
                 holdout=holdout,
                 validated=validated,
+                shown=shown,
             )
 
     def _enter(self, stage: Stage) -> None:
@@ -141,9 +147,9 @@ class Run:
         history: "History",
         holdout: dict[str, float],
         validated: dict[str, float],
+        shown: "Evidence",
     ) -> RunResult:
         from trainyard_trainer import model_card, version_files  # noqa: PLC0415
-        from trainyard_trainer.preprocessing import rows_of  # noqa: PLC0415
         from trainyard_trainer.publication import Publication  # noqa: PLC0415
         from trainyard_trainer.storage import Storage, sha256_of  # noqa: PLC0415
 
@@ -151,9 +157,7 @@ class Run:
         publication = Publication(Storage(config.storage, failure=Reason.UPLOAD_FAILED), key)
         schema = version_files.describe(self._model_type, dataset.target, model.preprocessor)
         hyperparameters = learner.hyperparameters.model_dump(mode="json")
-        sample = model.preprocessor.transform(
-            rows_of(dataset.features, dataset.holdout[:4096], list(dataset.kinds))
-        )
+        libraries = version_files.library_versions(self._model_type)
         card = model_card.render(
             config=config,
             version=key.version,
@@ -161,10 +165,11 @@ class Run:
             sources=sources,
             dataset=dataset,
             model=model,
-            importance=model.fitted.importance(sample),
+            evidence=shown,
             holdout=holdout,
             cross_validation=validated,
             hyperparameters=hyperparameters,
+            libraries=libraries,
             uri=publication.uri,
         )
         self._enter(Stage.UPLOADING)
@@ -177,6 +182,7 @@ class Run:
             holdout=holdout,
             cross_validation=validated,
             history=history.records,
+            evidence=shown.files,
             card=card,
             log=self._log_file,
         )
@@ -209,12 +215,14 @@ class Run:
             ),
             hyperparameters=hyperparameters,
             seed=config.seed,
+            threads=self._threads,
+            run=config,
             metrics=metrics,
             warnings=dataset.warnings,
             files=entries,
             duration_seconds=time.monotonic() - self._started,
             image=config.image,
-            libraries=version_files.library_versions(self._model_type),
+            libraries=libraries,
             requester=config.requester,
             parent_version=parent,
             training_job=config.training_job,

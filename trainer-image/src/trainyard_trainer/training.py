@@ -164,10 +164,15 @@ def fit(learner: Learner, dataset: Dataset, rows: Rows, report: models.Report) -
     return TrainedModel(fitted, preprocessor, shape)
 
 
+def predict_rows(model: TrainedModel, dataset: Dataset, rows: Rows) -> models.Prediction:
+    """What a model predicts for some rows of the dataset."""
+    return model.predict(rows_of(dataset.features, rows, list(dataset.kinds)))
+
+
 def measure(model: TrainedModel, dataset: Dataset, rows: Rows) -> dict[str, float]:
     """Metrics of a model on some rows."""
-    table = rows_of(dataset.features, rows, list(dataset.kinds))
-    return evaluate(dataset.target.task, dataset.target.values[rows], model.predict(table))
+    prediction = predict_rows(model, dataset, rows)
+    return evaluate(dataset.target.task, dataset.target.values[rows], prediction)
 
 
 def check_folds(dataset: Dataset, count: int) -> None:

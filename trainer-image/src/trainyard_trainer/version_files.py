@@ -99,7 +99,8 @@ def as_metrics(
     ]
 
 
-def _json(document: Any) -> str:
+def as_json(document: Any) -> str:
+    """A document that people read too."""
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -111,18 +112,22 @@ def write(
     holdout: Mapping[str, float],
     cross_validation: Mapping[str, float],
     history: Iterable[Mapping[str, Any]],
+    evidence: Mapping[str, str],
     card: str,
     log: Path,
 ) -> list[Path]:
-    """Write every file but the manifest into `folder`; the model's comes first."""
+    """Write every file but the manifest into `folder`; the model's comes first. `evidence` is text
+    by file name.
+    """
     model_file = folder / MODEL_FILES[schema.model_type]
     model.fitted.save(model_file)
     metrics = {"holdout": dict(holdout), "crossValidation": dict(cross_validation)}
     texts = {
-        PREPROCESSING: _json(model.preprocessor.to_dict()),
-        SCHEMA: _json(schema.to_dict()),
-        METRICS: _json(metrics),
+        PREPROCESSING: as_json(model.preprocessor.to_dict()),
+        SCHEMA: as_json(schema.to_dict()),
+        METRICS: as_json(metrics),
         HISTORY: "".join(json.dumps(record) + "\n" for record in history),
+        **evidence,
         MODEL_CARD: card,
     }
     for name, text in texts.items():

@@ -14,6 +14,9 @@ import numpy as np
 
 _SCHEMA = "schema.json"
 _ARRAY = "NdArrayNode"
+_NODES = b"'left_child'"
+"""What tells the nodes of a tree from other arrays: a field of theirs."""
+_HEADER_BYTES = 512
 
 
 def _renumber(node: Any, objects: dict[int, int], arrays: dict[str, str]) -> None:
@@ -31,17 +34,15 @@ def _renumber(node: Any, objects: dict[int, int], arrays: dict[str, str]) -> Non
 
 
 def _without_padding(content: bytes) -> bytes:
-    """An array in numpy's format, with zeros where no field of its type lies."""
-    array = np.load(io.BytesIO(content), allow_pickle=False)
-    names = array.dtype.names
-    if names is None:
+    """An array in numpy's format; the nodes of a tree with zeros where no field lies."""
+    if _NODES not in content[:_HEADER_BYTES]:
         return content
-    clean = np.zeros(array.nbytes, dtype=np.uint8).view(array.dtype).reshape(array.shape)
-    for name in names:
-        clean[name] = array[name]
-    if "missing_go_to_left" in names:
-        # scikit-learn sets it at splits only.
-        clean["missing_go_to_left"][array["left_child"] == -1] = 0
+    nodes = np.load(io.BytesIO(content), allow_pickle=False)
+    clean = np.zeros(nodes.nbytes, dtype=np.uint8).view(nodes.dtype)
+    for name in nodes.dtype.names:
+        clean[name] = nodes[name]
+    # scikit-learn sets it at splits only.
+    clean["missing_go_to_left"][nodes["left_child"] == -1] = 0
     out = io.BytesIO()
     np.save(out, clean, allow_pickle=False)
     return out.getvalue()
