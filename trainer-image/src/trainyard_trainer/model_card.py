@@ -25,7 +25,8 @@ trainyard predict --uri {uri} --input rows.csv
 ```python
 from trainyard_trainer.loading import load_model
 
-predictions = load_model("{uri}").predict(rows)  # a pandas DataFrame or an Arrow table
+model = load_model("{uri}")
+predictions = model.predict(rows)  # a pandas DataFrame or an Arrow table
 ```"""
 
 
