@@ -15,6 +15,7 @@ from trainyard_schema import ModelType, RunConfig
 from trainyard_trainer import scoring
 from trainyard_trainer.decisions import decide
 from trainyard_trainer.evidence import curves, history, holdout, svg
+from trainyard_trainer.evidence.axis import Axis
 from trainyard_trainer.target import Target, Task
 
 MakeFrame = Callable[..., pd.DataFrame]
@@ -132,7 +133,7 @@ def test_many_classes_are_drawn_as_the_most_frequent_ones() -> None:
     ("low", "high"), [(0, 1), (-3.2, 17), (0.31, 0.32), (5, 5), (0, 0), (-1e9, 4e12), (1e-7, 9e-7)]
 )
 def test_axes_hold_their_values_and_tell_ticks_apart(low: float, high: float) -> None:
-    axis = svg.Axis.over("x", low, high)
+    axis = Axis.over("x", low, high)
     assert axis.low <= low
     assert axis.high >= high
     assert 3 <= len(axis.ticks) <= 9

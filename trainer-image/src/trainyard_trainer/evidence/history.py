@@ -7,8 +7,8 @@ import numpy as np
 from trainyard_schema import ModelType
 
 from trainyard_trainer.evidence import plots
+from trainyard_trainer.evidence.axis import Axis
 from trainyard_trainer.evidence.plots import Curve, Plot
-from trainyard_trainer.evidence.svg import Axis
 
 TRAINING_HISTORY = "training-history.svg"
 _LOSSES = {"logloss": "Log loss", "mlogloss": "Log loss", "rmse": "RMSE", "loss": "Loss"}

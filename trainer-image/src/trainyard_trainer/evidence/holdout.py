@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from trainyard_trainer.evidence import curves, plots
+from trainyard_trainer.evidence.axis import Axis
 from trainyard_trainer.evidence.plots import Curve, Plot
-from trainyard_trainer.evidence.svg import Axis, shorten
+from trainyard_trainer.evidence.svg import shorten
 from trainyard_trainer.metrics import evaluate
 from trainyard_trainer.target import Target, Task
 

@@ -6,13 +6,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from trainyard_trainer.evidence.axis import UNIT_TICKS, Axis
 from trainyard_trainer.evidence.curves import Floats, Reliability
 from trainyard_trainer.evidence.svg import (
     COLORS,
     FAINT,
     INK,
-    UNIT_TICKS,
-    Axis,
     Drawing,
     LegendEntry,
     Panel,
