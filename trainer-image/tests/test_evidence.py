@@ -123,6 +123,16 @@ def test_plots_are_sound_and_small(task: Task, rows: int) -> None:
                 assert float(text.attrib["x"]) + 6.0 * len(text.text or "") <= width
 
 
+def test_values_that_are_no_numbers_are_not_drawn() -> None:
+    values = np.arange(30.0)
+    target = Target("price", Task.REGRESSION, [], values)
+    prediction = np.where(values < 10, np.nan, values)
+    plots = holdout.plots_of(target, values, prediction, None)
+    assert len(plots) == 2
+    assert all("20 rows held out" in plot.svg and "nan" not in plot.svg for plot in plots)
+    assert holdout.plots_of(target, values, np.full(30, np.inf), None) == []
+
+
 def test_many_classes_are_drawn_as_the_most_frequent_ones() -> None:
     by_file = {plot.file: plot.svg for plot in _plots(Task.MULTICLASS, 5000, classes=60)}
     assert "7 most frequent of 60 classes" in by_file["roc-curve.svg"]
@@ -130,7 +140,19 @@ def test_many_classes_are_drawn_as_the_most_frequent_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high"), [(0, 1), (-3.2, 17), (0.31, 0.32), (5, 5), (0, 0), (-1e9, 4e12), (1e-7, 9e-7)]
+    ("low", "high"),
+    [
+        (0, 1),
+        (-3.2, 17),
+        (0.31, 0.32),
+        (5, 5),
+        (0, 0),
+        (-1e9, 4e12),
+        (1e-7, 9e-7),
+        (1.7e9, 1.7e9 + 900),
+        (1e15, 1e15 + 0.25),
+        (-1e300, 1e300),
+    ],
 )
 def test_axes_hold_their_values_and_tell_ticks_apart(low: float, high: float) -> None:
     axis = Axis.over("x", low, high)
@@ -140,7 +162,7 @@ def test_axes_hold_their_values_and_tell_ticks_apart(low: float, high: float) ->
     labels = axis.tick_labels()
     assert len(set(labels)) == len(labels)
     assert all(after > before for before, after in pairwise(axis.ticks))
-    assert max(map(len, labels)) <= 10
+    assert max(map(len, labels)) <= 13
 
 
 def test_thinning_keeps_corners() -> None:
@@ -165,6 +187,9 @@ def test_history_shows_the_final_fit_and_its_best_round() -> None:
     forest = [{"fit": "final", "done": 5, "total": 5}]
     assert history.plots_of(ModelType.RANDOM_FOREST, forest) == []
     assert history.plots_of(ModelType.XGBOOST, []) == []
+    nothing: list[Any] = [{"fit": "final", "done": 1, "total": 2, "train_loss": float("nan")}]
+    assert history.plots_of(ModelType.NEURAL_NET, nothing) == []
+    assert len(history.plots_of(ModelType.NEURAL_NET, [*records, *nothing])) == 1
 
 
 @pytest.mark.parametrize("model_type", ModelType)

@@ -8,12 +8,14 @@ from trainyard_schema.artifacts import DataSource
 
 from trainyard_trainer.evidence import Evidence
 from trainyard_trainer.evidence.importance import METHODS
+from trainyard_trainer.evidence.svg import shorten
 from trainyard_trainer.progress import UNITS
 from trainyard_trainer.target import Task
 from trainyard_trainer.training import Dataset, TrainedModel
 from trainyard_trainer.version_files import VersionSchema
 
 _TOP_COLUMNS = 10
+_TOP_CLASSES = 20
 _SCORING = (
     "The rows need the columns of `schema.json`. Every file is checked against `manifest.json`, "
     "and nothing is unpickled."
@@ -90,7 +92,9 @@ def render(
     """The model card as Markdown. Plots are linked by their names, so that the version's folder is
     enough to read it.
     """
-    classes = ", ".join(map(str, schema.classes))
+    classes = ", ".join(shorten(str(label), 60) for label in schema.classes[:_TOP_CLASSES])
+    if len(schema.classes) > _TOP_CLASSES:
+        classes += f" and {len(schema.classes) - _TOP_CLASSES} more"
     top = [[name, f"{share:.1%}"] for name, share in evidence.importance[:_TOP_COLUMNS]]
     files = [
         [source.uri, f"{source.size_bytes:,}", source.etag, source.sha256] for source in sources

@@ -20,7 +20,13 @@ def plots_of(model_type: ModelType, records: Sequence[Mapping[str, Any]]) -> lis
     """Loss over the rounds or epochs of the model's own fit; none where the model type reports no
     loss, as the forest.
     """
-    own = [record for record in records if record["fit"] == "final"]
+    # A net that diverges may report no number.
+    own = [
+        record
+        for record in records
+        if record["fit"] == "final"
+        and all(np.isfinite(value) for value in record.values() if isinstance(value, float))
+    ]
     names = list(own[0]) if own else []
     found = [name for name in names if name.startswith(("train_", "validation_"))]
     if not found:
@@ -34,9 +40,8 @@ def plots_of(model_type: ModelType, records: Sequence[Mapping[str, Any]]) -> lis
         drawn.append(Curve(_PARTS[part], done, series))
         if part == "validation":
             best = int(series.argmin())
-            subtitle = (
-                f"Best validation loss {series[best]:.4g} at {int(done[best]):,} of {len(done):,}"
-            )
+            at, last = int(done[best]), int(done[-1])
+            subtitle = f"Best validation loss {series[best]:.4g} at {at:,} of {last:,}"
     low, high = float(min(map(np.min, values))), float(max(map(np.max, values)))
     x = Axis.over(_UNITS[model_type], 0.0, float(done[-1]))
     y = Axis.over(_LOSSES.get(loss, loss), low, high)

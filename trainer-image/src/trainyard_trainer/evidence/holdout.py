@@ -106,6 +106,10 @@ def _class_plots(
 
 
 def _value_plots(target: Target, truth: Floats, prediction: Floats) -> Iterator[Plot]:
+    finite = np.isfinite(prediction)
+    truth, prediction = truth[finite], prediction[finite]
+    if not len(truth):
+        return
     shown = plots.sample(len(truth))
     subtitle = _rows(len(truth))
     if len(shown) < len(truth):
