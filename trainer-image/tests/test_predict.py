@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+import structlog
 from trainyard_schema import ModelType
-from trainyard_trainer import scoring
+from trainyard_trainer import cli, cpu, scoring
 
 MakeFrame = Callable[..., pd.DataFrame]
 
@@ -94,7 +97,11 @@ def test_no_rows_give_a_header(predict: Any, filed: Any, rows: Path, tmp_path: P
 
 
 def test_each_failure_has_its_exit_code(
-    filed: Any, predict: Any, rows: Path, tmp_path: Path
+    filed: Any,
+    rows: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = filed.folders["xgboost"]
     frame = pd.read_csv(rows, dtype=str)
@@ -102,29 +109,68 @@ def test_each_failure_has_its_exit_code(
     frame.drop(columns=["city"]).to_csv(lacking, index=False)
     frame.assign(b="many").to_csv(wrong, index=False)
     broken = tmp_path / "broken"
-    broken.mkdir()
-    for path in folder.iterdir():
-        (broken / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(folder, broken)
     (broken / "schema.json").write_text("{}")
-    no_keys = {
-        "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true",
-    }  # fmt: skip
-    model = ["--model", "made", "--bucket", "filed", "--type", "xgboost"]
-    for code, words, arguments, environment in [
-        (2, "--input", ["--uri", folder], {}),
-        (66, "more than one type", ["--model", "made", "--bucket", "filed", "--input", rows], {}),
-        (66, "no current version", ["--model", "x", "--bucket", "filed", "--input", rows], {}),
-        (66, "no bucket", ["--model", "made", "--bucket", "nowhere", "--input", rows], {}),
-        (66, "no file", ["--uri", folder, "--input", tmp_path / "nothing.csv"], {}),
-        (66, "no object", ["--uri", folder, "--input", "s3://filed/nothing.csv"], {}),
-        (67, "rows lack column 'city'", ["--uri", folder, "--input", lacking], {}),
-        (67, "'b' must be of kind number", ["--uri", folder, "--input", wrong], {}),
-        (65, "schema.json is not the file", ["--uri", broken, "--input", rows], {}),
-        (73, "cannot write", ["--uri", folder, "--input", rows, "--output", tmp_path / "a/b"], {}),
-        (74, "no credentials", [*model, "--input", rows], no_keys),
+    monkeypatch.setenv("AWS_ENDPOINT_URL", filed.endpoint)
+    monkeypatch.setattr(cpu, "limit_threads", lambda: 1)
+    for code, words, arguments in [
+        (2, "--input", ["--uri", folder]),
+        (66, "more than one type", ["--model", "made", "--bucket", "filed", "--input", rows]),
+        (66, "no current version", ["--model", "x", "--bucket", "filed", "--input", rows]),
+        (66, "no bucket", ["--model", "made", "--bucket", "nowhere", "--input", rows]),
+        (66, "no file", ["--uri", folder, "--input", tmp_path / "nothing.csv"]),
+        (66, "no object", ["--uri", folder, "--input", "s3://filed/nothing.csv"]),
+        (67, "rows lack column 'city'", ["--uri", folder, "--input", lacking]),
+        (67, "'b' must be of kind number", ["--uri", folder, "--input", wrong]),
+        (65, "schema.json is not the file", ["--uri", broken, "--input", rows]),
+        (73, "cannot write", ["--uri", folder, "--input", rows, "--output", tmp_path / "a/b"]),
     ]:
-        done = predict(*arguments, **environment)
-        assert (done.returncode, done.stdout) == (code, ""), (words, done.stderr)
-        assert words in done.stderr
-        assert "Traceback" not in done.stderr
-        assert code == 2 or done.stderr.count("\n") == 1
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["predict", *map(str, arguments)])
+        printed = capsys.readouterr()
+        assert (ended.value.code, printed.out) == (code, ""), (words, printed.err)
+        assert words in printed.err
+        assert code == 2 or printed.err.count("\n") == 1
+    structlog.reset_defaults()
+
+
+def test_without_credentials_the_store_refuses(predict: Any, rows: Path) -> None:
+    none = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "HOME": "/nowhere"}
+    done = predict(
+        "--model", "made", "--bucket", "filed", "--type", "xgboost", "--input", rows,
+        AWS_EC2_METADATA_DISABLED="true", **none,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (74, "")
+    assert done.stderr.startswith("trainyard: reading s3://filed/models/made/xgboost/current.json")
+    assert "no credentials; set AWS_ACCESS_KEY_ID" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_rows_are_scored_alike_in_parts(
+    filed: Any, make_frame: MakeFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trainyard_trainer import predict as work
+
+    scorer = scoring.load(filed.folders["xgboost"])
+    table = pa.Table.from_pandas(make_frame("binary", rows=50).assign(code="007"))
+    monkeypatch.setattr(work, "_ROWS_AT_ONCE", 7)
+    np.testing.assert_array_equal(work.score(scorer, table), scorer.predict(table))
+
+
+def test_a_reader_may_leave_early(filed: Any, make_frame: MakeFrame, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.parquet"
+    make_frame("binary", rows=20_000).assign(code="007").to_parquet(rows)
+    command = [sys.executable, "-m", "trainyard_trainer.cli", "predict", "--input", str(rows)]
+    process = subprocess.Popen(
+        [*command, "--uri", str(filed.folders["xgboost"])],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline() == "probability_No,probability_Yes,prediction\n"
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    process.wait(timeout=30)
