@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 from trainyard_trainer.calibration import Calibration, calibrate
+from trainyard_trainer.decisions import DEFAULT_THRESHOLD
 from trainyard_trainer.metrics import evaluate
 from trainyard_trainer.target import Task
-from trainyard_trainer.threshold import DEFAULT, best_threshold
+from trainyard_trainer.threshold import best_threshold
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:
@@ -97,4 +98,4 @@ def test_a_perfect_model_keeps_one_half() -> None:
 
 def test_too_few_rows_of_a_class_keep_one_half() -> None:
     codes = np.repeat([0, 1], [80, 9])
-    assert best_threshold(codes, np.linspace(0, 1, 89)) == DEFAULT
+    assert best_threshold(codes, np.linspace(0, 1, 89)) == DEFAULT_THRESHOLD

@@ -1,6 +1,6 @@
 """From objects in the store to one Arrow table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -64,10 +64,10 @@ def _delimiter(path: Path, compression: str | None) -> str:
     return max(_DELIMITERS, key=header.count)
 
 
-def _read_csv(path: Path, magic: bytes) -> pa.Table:
+def _read_csv(path: Path, magic: bytes, text_columns: Collection[str]) -> pa.Table:
     compression = "gzip" if magic.startswith(_GZIP_MAGIC) else None
 
-    def read(column_types: dict[str, pa.DataType] | None) -> pa.Table:
+    def read(column_types: dict[str, pa.DataType]) -> pa.Table:
         with pa.input_stream(str(path), compression=compression) as stream:
             return pa.csv.read_csv(
                 stream,
@@ -81,7 +81,7 @@ def _read_csv(path: Path, magic: bytes) -> pa.Table:
             )
 
     try:
-        return read(None)
+        return read(dict.fromkeys(text_columns, pa.string()))
     except pa.ArrowInvalid as error:
         if "conversion error" not in str(error):
             raise
@@ -95,15 +95,18 @@ def _read_csv(path: Path, magic: bytes) -> pa.Table:
     return read(dict.fromkeys(names, pa.string()))
 
 
-def _read_file(path: Path, uri: str) -> tuple[str, pa.Table]:
-    """The kind of a file, by its content, and its table. Raises InvalidData."""
+def read_file(path: Path, uri: str, *, text_columns: Collection[str] = ()) -> tuple[str, pa.Table]:
+    """The kind of a file, by its content, and its table. Raises InvalidData.
+
+    The types of a CSV's columns follow from their values, except for `text_columns`.
+    """
     with path.open("rb") as file:
         magic = file.read(4)
     try:
         if magic == _PARQUET_MAGIC:
             kind, table = "Parquet", pa.parquet.read_table(path)
         else:
-            kind, table = "CSV", _read_csv(path, magic)
+            kind, table = "CSV", _read_csv(path, magic, text_columns)
     except (pa.ArrowException, OSError) as error:
         detail = str(error).partition("\n")[0]
         raise _invalid(f"{uri} can be read neither as CSV nor as Parquet: {detail}") from error
@@ -150,7 +153,7 @@ def read(files: Sequence[tuple[Path, DataSource]]) -> pa.Table:
     tables: list[pa.Table] = []
     first_kind, first_uri = "", files[0][1].uri
     for path, source in files:
-        kind, table = _read_file(path, source.uri)
+        kind, table = read_file(path, source.uri)
         if tables and kind != first_kind:
             raise _invalid(
                 f"{source.uri} is {kind}, but {first_uri} is {first_kind}; keep one kind"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from trainyard_trainer.decisions import DEFAULT_THRESHOLD, decide
 from trainyard_trainer.target import ClassLabel, Task
 
 Floats = npt.NDArray[np.float64]
@@ -91,7 +92,7 @@ def _binary(
     codes: Codes, probability: Floats, weights: Floats, threshold: float
 ) -> dict[str, Floats]:
     score = probability[:, 1]
-    guess = (score >= threshold).astype(np.int64)
+    guess = decide(Task.BINARY, probability, threshold)
     right, rows, guesses = _by_class(codes, guess, 2, weights)
     return _ranking(codes == 1, score, weights) | {
         "log_loss": _mean(log_losses(codes, probability), weights),
@@ -131,7 +132,7 @@ def weighted(
     prediction: Floats,
     weights: Floats,
     *,
-    threshold: float = 0.5,
+    threshold: float = DEFAULT_THRESHOLD,
 ) -> dict[str, Floats]:
     """Metrics by name, (b,) each, for (b, n) weights. `truth` is (n,); `prediction` is
     (n, n_classes) probabilities, or (n,) values; `threshold` is the probability from which a row
@@ -145,7 +146,11 @@ def weighted(
 
 
 def evaluate(
-    task: Task, truth: npt.NDArray[np.generic], prediction: Floats, *, threshold: float = 0.5
+    task: Task,
+    truth: npt.NDArray[np.generic],
+    prediction: Floats,
+    *,
+    threshold: float = DEFAULT_THRESHOLD,
 ) -> dict[str, float]:
     """Metrics by name, as in `weighted`. Ranking metrics are absent where only one class occurs."""
     once = np.ones((1, len(truth)))
@@ -162,8 +167,8 @@ def per_class(
 ) -> dict[str, dict[str, float]]:
     """Precision, recall, F1 and number of rows of each class, by its label."""
     codes = truth.astype(np.int64)
-    two = len(classes) == 2
-    guess = (prediction[:, 1] >= threshold).astype(int) if two else prediction.argmax(axis=1)
+    task = Task.BINARY if len(classes) == 2 else Task.MULTICLASS
+    guess = decide(task, prediction, threshold)
     right, rows, guesses = _by_class(codes, guess, len(classes), np.ones((1, len(codes))))
     figures = {
         "precision": _ratio(right, guesses, 0.0),

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from trainyard_trainer.decisions import DEFAULT_THRESHOLD
 from trainyard_trainer.metrics import Codes, Floats
 
-DEFAULT = 0.5
 _MIN_CLASS_ROWS = 10
 
 
@@ -20,7 +20,7 @@ def best_threshold(codes: Codes, probability: Floats) -> float:
     """
     counts = np.bincount(codes, minlength=2)
     if counts.min() < _MIN_CLASS_ROWS:
-        return DEFAULT
+        return DEFAULT_THRESHOLD
     rarer = int(counts.argmin())
     score = probability if rarer == 1 else 1 - probability
     order = np.argsort(-score, kind="stable")

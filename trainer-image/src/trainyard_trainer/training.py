@@ -13,6 +13,7 @@ from trainyard_schema import DataSpec, Hyperparameters, ModelType, Reason
 from trainyard_trainer import memory, models
 from trainyard_trainer.calibration import Calibration, calibrate
 from trainyard_trainer.columns import ColumnKind, understand
+from trainyard_trainer.decisions import DEFAULT_THRESHOLD
 from trainyard_trainer.errors import TrainerError
 from trainyard_trainer.intervals import bootstrap
 from trainyard_trainer.metrics import evaluate, per_class
@@ -28,7 +29,7 @@ from trainyard_trainer.target import (
     understand_target,
 )
 from trainyard_trainer.target_encoding import outcomes
-from trainyard_trainer.threshold import DEFAULT, best_threshold
+from trainyard_trainer.threshold import best_threshold
 
 _log = structlog.get_logger()
 
@@ -96,7 +97,7 @@ class TrainedModel:
     preprocessor: Preprocessor
     shape: Shape
     calibration: Calibration | None = None
-    threshold: float = DEFAULT
+    threshold: float = DEFAULT_THRESHOLD
     """Probability from which a row counts as positive; for two classes."""
 
     def predict(self, table: pa.Table) -> models.Prediction:
@@ -220,37 +221,40 @@ def _decide(
 ) -> tuple[Calibration | None, float]:
     """Calibration and threshold, from rows that the model did not learn from."""
     if shape.task == Task.REGRESSION:
-        return None, DEFAULT
+        return None, DEFAULT_THRESHOLD
     if validation is not None:
         codes, probability = validation.target, fitted.predict(validation.features)
     elif fitted.out_of_bag is not None:
         known = ~np.isnan(fitted.out_of_bag[:, 0])
         codes, probability = train.target[known], fitted.out_of_bag[known]
     else:
-        return None, DEFAULT
+        return None, DEFAULT_THRESHOLD
     calibration = calibrate(codes, probability, seed)
     if calibration is not None:
         probability = calibration.apply(probability)
     if shape.task == Task.MULTICLASS:
-        return calibration, DEFAULT
+        return calibration, DEFAULT_THRESHOLD
     return calibration, best_threshold(codes, probability[:, 1])
+
+
+def predict_rows(model: TrainedModel, dataset: Dataset, rows: Rows) -> models.Prediction:
+    """What a model predicts for some rows of the dataset."""
+    return model.predict(rows_of(dataset.features, rows, list(dataset.kinds)))
 
 
 def measure(model: TrainedModel, dataset: Dataset, rows: Rows) -> dict[str, float]:
     """Metrics of a model on some rows."""
-    table = rows_of(dataset.features, rows, list(dataset.kinds))
+    prediction = predict_rows(model, dataset, rows)
     target = dataset.target
-    return evaluate(
-        target.task, target.values[rows], model.predict(table), threshold=model.threshold
-    )
+    return evaluate(target.task, target.values[rows], prediction, threshold=model.threshold)
 
 
-def appraise(model: TrainedModel, dataset: Dataset, rows: Rows, *, seed: int) -> Evaluation:
-    """Metrics of a model on some rows, and how sure they are."""
-    table = rows_of(dataset.features, rows, list(dataset.kinds))
-    task, truth = dataset.target.task, dataset.target.values[rows]
-    prediction, threshold = model.predict(table), model.threshold
-    classes = dataset.target.classes
+def appraise(
+    model: TrainedModel, dataset: Dataset, prediction: models.Prediction, *, seed: int
+) -> Evaluation:
+    """Metrics of what a model predicts for the holdout, and how sure they are."""
+    task, truth = dataset.target.task, dataset.target.values[dataset.holdout]
+    threshold, classes = model.threshold, dataset.target.classes
     return Evaluation(
         evaluate(task, truth, prediction, threshold=threshold),
         bootstrap(task, truth, prediction, threshold=threshold, seed=seed),

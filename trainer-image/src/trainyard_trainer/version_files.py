@@ -22,8 +22,8 @@ from trainyard_schema.artifacts import (
 
 from trainyard_trainer.calibration import Calibration
 from trainyard_trainer.columns import ColumnKind
+from trainyard_trainer.decisions import DEFAULT_THRESHOLD
 from trainyard_trainer.target import ClassLabel, Target, Task
-from trainyard_trainer.threshold import DEFAULT
 from trainyard_trainer.training import Evaluation, TrainedModel
 
 _LIBRARIES = {
@@ -54,7 +54,7 @@ class VersionSchema(Model):
     regression.
     """
     features: list[FeatureSchema]
-    threshold: float = DEFAULT
+    threshold: float = DEFAULT_THRESHOLD
     """Probability of the positive class from which a row counts as positive; for two classes."""
     calibration: Calibration | None = None
     """What is done to the probabilities that the model file gives; None: nothing."""
@@ -106,7 +106,8 @@ def as_metrics(
     ]
 
 
-def _json(document: Any) -> str:
+def as_json(document: Any) -> str:
+    """A document that people read too."""
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -118,10 +119,13 @@ def write(
     holdout: Evaluation,
     cross_validation: Mapping[str, float],
     history: Iterable[Mapping[str, Any]],
+    evidence: Mapping[str, str],
     card: str,
     log: Path,
 ) -> list[Path]:
-    """Write every file but the manifest into `folder`; the model's comes first."""
+    """Write every file but the manifest into `folder`; the model's comes first. `evidence` is text
+    by file name.
+    """
     model_file = folder / MODEL_FILES[schema.model_type]
     model.fitted.save(model_file)
     metrics = {
@@ -131,10 +135,11 @@ def write(
         "crossValidation": dict(cross_validation),
     }
     texts = {
-        PREPROCESSING: _json(model.preprocessor.to_dict()),
-        SCHEMA: _json(schema.to_dict()),
-        METRICS: _json(metrics),
+        PREPROCESSING: as_json(model.preprocessor.to_dict()),
+        SCHEMA: as_json(schema.to_dict()),
+        METRICS: as_json(metrics),
         HISTORY: "".join(json.dumps(record) + "\n" for record in history),
+        **evidence,
         MODEL_CARD: card,
     }
     for name, text in texts.items():

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import tempfile
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from trainyard_schema import RandomForestHyperparameters
 
-from trainyard_trainer.models import Part, Prediction, Report, Shape
+from trainyard_trainer.models import Part, Prediction, Report, Shape, canonical_skops
 from trainyard_trainer.preprocessing import Matrix
 from trainyard_trainer.target import Task
 
@@ -97,8 +98,11 @@ class Forest:
         return np.asarray(self._model.feature_importances_, dtype=np.float64)
 
     def save(self, path: Path) -> None:
-        """Write a skops file."""
-        _skops.dump(self._model, path)
+        """Write a skops file: the same bytes for the same forest, however many threads grew it."""
+        self._model.set_params(n_jobs=1)
+        with tempfile.TemporaryFile(dir=path.parent) as dumped, path.open("wb") as file:
+            _skops.dump(self._model, dumped)
+            canonical_skops.rewrite(dumped, file)
 
 
 def complete(
