@@ -162,7 +162,10 @@ def test_axes_hold_their_values_and_tell_ticks_apart(low: float, high: float) ->
     labels = axis.tick_labels()
     assert len(set(labels)) == len(labels)
     assert all(after > before for before, after in pairwise(axis.ticks))
-    assert max(map(len, labels)) <= 13
+    assert max(map(len, labels)) <= 22
+    step = axis.ticks[1] - axis.ticks[0]
+    for label, tick in zip(labels, axis.ticks, strict=True):
+        assert float(label.replace(",", "")) == pytest.approx(tick, abs=step / 500)
 
 
 def test_thinning_keeps_corners() -> None:
