@@ -41,7 +41,7 @@ class Axis(NamedTuple):
             errors = (abs(float(a) - b) for a, b in zip(brief, self.ticks, strict=True))
             if max(errors) < step / 1000:
                 break
-        decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+        decimals = min(max(0, -math.floor(math.log10(step) + 1e-9)), _MOST_DECIMALS + 1)
         if not math.isclose(step * 10**decimals, round(step * 10**decimals)):
             decimals += 1
         plain = [f"{tick + 0.0:,.{decimals}f}" for tick in self.ticks]
