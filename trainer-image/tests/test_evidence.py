@@ -130,7 +130,8 @@ def test_values_that_are_no_numbers_are_not_drawn() -> None:
     plots = holdout.plots_of(target, values, prediction, None)
     assert len(plots) == 2
     assert all("20 rows held out" in plot.svg and "nan" not in plot.svg for plot in plots)
-    assert holdout.plots_of(target, values, np.full(30, np.inf), None) == []
+    for beyond in (np.inf, -1.7e308):
+        assert holdout.plots_of(target, values, np.full(30, beyond), None) == []
 
 
 def test_many_classes_are_drawn_as_the_most_frequent_ones() -> None:
@@ -152,6 +153,7 @@ def test_many_classes_are_drawn_as_the_most_frequent_ones() -> None:
         (1.7e9, 1.7e9 + 900),
         (1e15, 1e15 + 0.25),
         (-1e300, 1e300),
+        (0, 1e-300),
     ],
 )
 def test_axes_hold_their_values_and_tell_ticks_apart(low: float, high: float) -> None:
@@ -162,7 +164,10 @@ def test_axes_hold_their_values_and_tell_ticks_apart(low: float, high: float) ->
     labels = axis.tick_labels()
     assert len(set(labels)) == len(labels)
     assert all(after > before for before, after in pairwise(axis.ticks))
-    assert max(map(len, labels)) <= 13
+    assert max(map(len, labels)) <= 22
+    step = axis.ticks[1] - axis.ticks[0]
+    for label, tick in zip(labels, axis.ticks, strict=True):
+        assert float(label.replace(",", "")) == pytest.approx(tick, abs=step / 500)
 
 
 def test_thinning_keeps_corners() -> None:

@@ -4,6 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+_SHORT = 10
+"""Characters."""
+_MOST_DECIMALS = 4
 _NO_RANGE = 1e-12
 """Of the values themselves: less can hardly be told from how numbers are rounded."""
 
@@ -30,23 +33,20 @@ class Axis(NamedTuple):
         return cls(label, first * step, last * step, [i * step for i in range(first, last + 1)])
 
     def tick_labels(self) -> list[str]:
-        """The ticks with as many digits as tell them apart."""
-        largest = max(map(abs, self.ticks))
+        """The ticks, plain where that is not longer than with an exponent or is short anyway."""
         step = self.ticks[1] - self.ticks[0]
-        digits = max(0, -math.floor(math.log10(step) + 1e-9))
-        if not math.isclose(step * 10**digits, round(step * 10**digits)):
-            digits += 1
-        if largest >= 1e7 or digits > 4:
-            return self._in_few_digits()
-        return [f"{tick + 0.0:,.{digits}f}" for tick in self.ticks]
-
-    def _in_few_digits(self) -> list[str]:
-        labels: list[str] = []
-        for digits in range(4, 16):
-            labels = [f"{tick + 0.0:.{digits}g}" for tick in self.ticks]
-            if len(set(labels)) == len(labels):
+        brief: list[str] = []
+        for digits in range(1, 17):
+            brief = [f"{tick + 0.0:.{digits}g}" for tick in self.ticks]
+            errors = (abs(float(a) - b) for a, b in zip(brief, self.ticks, strict=True))
+            if max(errors) < step / 1000:
                 break
-        return labels
+        decimals = min(max(0, -math.floor(math.log10(step) + 1e-9)), _MOST_DECIMALS + 1)
+        if not math.isclose(step * 10**decimals, round(step * 10**decimals)):
+            decimals += 1
+        plain = [f"{tick + 0.0:,.{decimals}f}" for tick in self.ticks]
+        allowed = max(_SHORT, *map(len, brief)) if decimals <= _MOST_DECIMALS else 0
+        return plain if max(map(len, plain)) <= allowed else brief
 
 
 UNIT_TICKS = [i / 5 for i in range(6)]

@@ -23,6 +23,8 @@ PREDICTED_AND_ACTUAL = "predicted-and-actual.svg"
 RESIDUALS = "residuals.svg"
 _MOST_CURVES = 7
 _NAME = 24
+_LARGEST = 1e300
+"""Of a range from minus this, the width is still a number."""
 
 
 def _rows(count: int) -> str:
@@ -106,8 +108,9 @@ def _class_plots(
 
 
 def _value_plots(target: Target, truth: Floats, prediction: Floats) -> Iterator[Plot]:
-    finite = np.isfinite(prediction)
-    truth, prediction = truth[finite], prediction[finite]
+    # NaN compares as False.
+    drawable = (np.abs(prediction) < _LARGEST) & (np.abs(truth) < _LARGEST)
+    truth, prediction = truth[drawable], prediction[drawable]
     if not len(truth):
         return
     shown = plots.sample(len(truth))

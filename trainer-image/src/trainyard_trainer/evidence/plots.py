@@ -17,6 +17,7 @@ from trainyard_trainer.evidence.svg import (
     Panel,
     draw_legend,
     legend_rows,
+    longest,
     shorten,
 )
 
@@ -45,14 +46,25 @@ class Plot(NamedTuple):
     svg: str
 
 
+def _left(y: Axis) -> float:
+    """Room for the labels of an axis, and its name."""
+    return max(_LEFT, 40 + longest(y.tick_labels()))
+
+
+def _right(x: Axis) -> float:
+    """Room for the half of the last label that is beyond the end of an axis."""
+    return max(_RIGHT, 8 + longest(x.tick_labels()) / 2)
+
+
 def lines(title: str, subtitle: str, x: Axis, y: Axis, curves: Sequence[Curve]) -> str:
     """Curves over two axes, with a legend."""
-    width = _LEFT + _SIDE * 1.2 + _RIGHT
+    left = _left(y)
+    width = left + _SIDE * 1.2 + _right(x)
     labels = [curve.label for curve in curves]
     rows = legend_rows(labels, width - 32)
     below = _TOP + _SIDE + _UNDER
     drawing = Drawing(width, below + 18 * len(rows) + 8, title, subtitle)
-    panel = Panel(drawing, x, y, (_LEFT, _TOP, _SIDE * 1.2, _SIDE))
+    panel = Panel(drawing, x, y, (left, _TOP, _SIDE * 1.2, _SIDE))
     entries = []
     colors = iter(COLORS)
     for curve in curves:
@@ -174,10 +186,11 @@ def scatter(
     title: str, subtitle: str, axes: tuple[Axis, Axis], dots: Curve, reference: Curve
 ) -> str:
     """Dots, and a dashed line on which they would lie if the model were perfect."""
-    width = _LEFT + 24 + _SIDE * 1.2 + _RIGHT
+    left = _left(axes[1])
+    width = left + _SIDE * 1.2 + _right(axes[0])
     below = _TOP + _SIDE + _UNDER
     drawing = Drawing(width, below + 26, title, subtitle)
-    panel = Panel(drawing, *axes, (_LEFT + 24, _TOP, _SIDE * 1.2, _SIDE))
+    panel = Panel(drawing, *axes, (left, _TOP, _SIDE * 1.2, _SIDE))
     few = len(dots.x) <= 200
     panel.dots(dots.x, dots.y, COLORS[0], size=6 if few else 4, opacity="0.8" if few else "0.45")
     panel.line(reference.x, reference.y, INK, dashed=True)

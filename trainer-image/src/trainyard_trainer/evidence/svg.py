@@ -1,5 +1,6 @@
 """A chart with two axes as SVG. Knows nothing of models."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -19,6 +20,7 @@ COLORS = (
 INK, FAINT, GRID = "#222222", "#666666", "#e4e4e4"
 _CHARACTER = 6.4
 """Mean width of a character at font size 12, in pixels."""
+_DIGIT = 7.0
 _ILLEGAL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FINEST = 1.5
 """Pixels: what is nearer to the point before it cannot be told apart."""
@@ -83,6 +85,11 @@ class Drawing:
         return ET.tostring(self._root, encoding="unicode") + "\n"
 
 
+def longest(labels: Sequence[str]) -> float:
+    """Pixels that the longest number takes at font size 12."""
+    return _DIGIT * max(map(len, labels))
+
+
 def thin(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     """The points of a long line, in pixels, without those that nobody could see."""
     cell = np.round(np.column_stack([x, y]) * 2)
@@ -108,10 +115,14 @@ class Panel:
         self._drawing, self._x, self._y = drawing, x, y
         self.left, self.top, self.width, self.height = box
         bottom = self.top + self.height
-        for value, label in zip(x.ticks, x.tick_labels(), strict=True):
+        labels = x.tick_labels()
+        spacing = self.width / (len(labels) - 1)
+        every = math.ceil((longest(labels) + 8) / spacing)
+        for number, (value, label) in enumerate(zip(x.ticks, labels, strict=True)):
             at = self.at_x(value)
             drawing.add("line", x1=at, x2=at, y1=self.top, y2=bottom, stroke=GRID)
-            drawing.text(at, bottom + 17, label, anchor="middle", fill=FAINT)
+            if number % every == 0:
+                drawing.text(at, bottom + 17, label, anchor="middle", fill=FAINT)
         for value, label in zip(y.ticks, y.tick_labels(), strict=True):
             at = self.at_y(value)
             drawing.add("line", x1=self.left, x2=self.left + self.width, y1=at, y2=at, stroke=GRID)
