@@ -1,5 +1,6 @@
 """From objects in the store to one Arrow table."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,6 +18,9 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _DELIMITERS = ",;\t|"
 # Types are inferred from the first block, so it should be a good look at the file.
 _BLOCK_BYTES = 8 << 20
+_CONVERSION_ERROR = re.compile(r"In CSV column #(\d+):.*conversion error", re.DOTALL)
+_MOST_ODD_COLUMNS = 2
+"""Each one costs another pass; with more of them, every column is read as text."""
 
 
 def _invalid(message: str) -> TrainerError:
@@ -65,34 +69,38 @@ def _delimiter(path: Path, compression: str | None) -> str:
 
 
 def _read_csv(path: Path, magic: bytes) -> pa.Table:
+    """Read block by block: at once, the file's whole text would be held beside its values.
+
+    Types are those of the first block. A column with a later value of another type is read as text
+    in another pass, and typed by all of its values afterwards; as bytes if it is not even text.
+    """
     compression = "gzip" if magic.startswith(_GZIP_MAGIC) else None
-
-    def read(column_types: dict[str, pa.DataType] | None) -> pa.Table:
-        with pa.input_stream(str(path), compression=compression) as stream:
-            return pa.csv.read_csv(
-                stream,
-                read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES),
-                parse_options=pa.csv.ParseOptions(
-                    delimiter=_delimiter(path, compression), newlines_in_values=True
-                ),
-                convert_options=pa.csv.ConvertOptions(
-                    strings_can_be_null=True, column_types=column_types
-                ),
-            )
-
-    try:
-        return read(None)
-    except pa.ArrowInvalid as error:
-        if "conversion error" not in str(error):
-            raise
-    # A later block does not fit the types of the first one. Read as text, columns are typed by all
-    # of their values.
-    with pa.input_stream(str(path), compression=compression) as stream:
-        names = pa.csv.open_csv(
-            stream,
-            parse_options=pa.csv.ParseOptions(delimiter=_delimiter(path, compression)),
-        ).schema.names
-    return read(dict.fromkeys(names, pa.string()))
+    delimiter = _delimiter(path, compression)
+    types: dict[str, pa.DataType] = {}
+    names: list[str] = []
+    while True:
+        try:
+            with (
+                pa.input_stream(str(path), compression=compression) as stream,
+                pa.csv.open_csv(
+                    stream,
+                    read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES),
+                    parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+                    convert_options=pa.csv.ConvertOptions(
+                        strings_can_be_null=True, column_types=types
+                    ),
+                ) as reader,
+            ):
+                names = reader.schema.names
+                return reader.read_all()
+        except pa.ArrowInvalid as error:
+            odd = _CONVERSION_ERROR.match(str(error))
+            if odd is None:
+                raise
+        name = names[int(odd[1])]
+        types[name] = pa.binary() if name in types else pa.string()
+        if len(types) > _MOST_ODD_COLUMNS:
+            types = dict.fromkeys(names, pa.string()) | types
 
 
 def _read_file(path: Path, uri: str) -> tuple[str, pa.Table]:

@@ -8,8 +8,10 @@ from pathlib import Path
 from trainyard_trainer import cpu
 
 _STARTED = time.monotonic()
-# Numeric libraries read the number of threads once, when they are imported.
+# Libraries read these once, when they are imported: the number of threads, and Arrow's allocator,
+# of which jemalloc gives freed memory back the soonest.
 _THREADS = cpu.limit_threads()
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
 
 import structlog  # noqa: E402
 from pydantic import ValidationError  # noqa: E402

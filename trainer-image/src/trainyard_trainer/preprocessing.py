@@ -29,6 +29,22 @@ _CLIP = 5.0
 Matrix = npt.NDArray[np.float32]
 
 
+class TableRows:
+    """Some rows of a table. A column is copied when it is asked for, so that there is never a
+    second table.
+    """
+
+    def __init__(self, table: pa.Table, rows: npt.NDArray[np.int64]) -> None:
+        self._table = table
+        self._rows = pa.array(rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, name: str) -> pa.ChunkedArray:
+        return self._table[name].take(self._rows)
+
+
 class Style(NamedTuple):
     """How a model type wants its matrix."""
 
@@ -149,7 +165,9 @@ class CategoryFeature(Model):
             out[:, 0] = codes if fill else np.where(codes < 0, np.nan, codes)
             return
         codes = np.where((codes < 0) & self.missing, out.shape[1] - 1, codes)
-        out[:] = codes[:, None] == np.arange(out.shape[1])
+        hot = np.flatnonzero(codes >= 0)
+        out[:] = 0
+        out[hot, codes[hot]] = 1
 
 
 class FittedColumn(Model):
@@ -184,7 +202,7 @@ class Preprocessor(Model):
 
     @classmethod
     def fit(
-        cls, table: pa.Table, kinds: dict[str, ColumnKind], model_type: ModelType
+        cls, table: pa.Table | TableRows, kinds: dict[str, ColumnKind], model_type: ModelType
     ) -> "Preprocessor":
         """Learn from the training rows of the feature columns `kinds`."""
         style = STYLES[model_type]
@@ -206,7 +224,7 @@ class Preprocessor(Model):
         """The columns of the matrix, in order."""
         return [entry for column in self.columns for entry in column.matrix_columns()]
 
-    def transform(self, table: pa.Table) -> Matrix:
+    def transform(self, table: pa.Table | TableRows) -> Matrix:
         """The (n, p) matrix of raw rows. Raises InvalidData if a value is not of its column's
         kind.
         """
@@ -245,6 +263,10 @@ def _useless(column: pa.ChunkedArray, kind: ColumnKind) -> str | None:
     if kind == ColumnKind.EMPTY:
         return "it has no values"
     valid = len(column) - column.null_count
+    if kind != ColumnKind.CATEGORY:
+        least, most = pc.min_max(column).as_py().values()
+        if least < most:  # counting distinct numbers takes much longer
+            return None
     distinct = pc.count_distinct(column, mode="only_valid").as_py()
     if distinct == 1 and not column.null_count:
         return "it has the same value in every row"
@@ -253,6 +275,8 @@ def _useless(column: pa.ChunkedArray, kind: ColumnKind) -> str | None:
     return None
 
 
-def rows_of(table: pa.Table, rows: npt.NDArray[np.int64], names: Sequence[str]) -> pa.Table:
+def rows_of(
+    table: pa.Table, rows: npt.NDArray[np.int64], names: Sequence[str]
+) -> TableRows:
     """The named columns of some rows."""
-    return table.select(list(names)).take(pa.array(rows))
+    return TableRows(table.select(list(names)), rows)

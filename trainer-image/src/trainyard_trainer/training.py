@@ -15,7 +15,12 @@ from trainyard_trainer.columns import ColumnKind, understand
 from trainyard_trainer.errors import TrainerError
 from trainyard_trainer.metrics import evaluate
 from trainyard_trainer.models import Fitted, Implementation, Part, Shape
-from trainyard_trainer.preprocessing import Preprocessor, rows_of, select_features
+from trainyard_trainer.preprocessing import (
+    Preprocessor,
+    TableRows,
+    rows_of,
+    select_features,
+)
 from trainyard_trainer.split import Rows, folds, strata, take_share
 from trainyard_trainer.target import (
     Target,
@@ -91,7 +96,7 @@ class TrainedModel:
     preprocessor: Preprocessor
     shape: Shape
 
-    def predict(self, table: pa.Table) -> models.Prediction:
+    def predict(self, table: pa.Table | TableRows) -> models.Prediction:
         """(n, n_classes) probabilities, or (n,) values, of raw rows."""
         return self.fitted.predict(self.preprocessor.transform(table))
 
