@@ -9,10 +9,10 @@ DEV := .venv/bin/trainyard-dev
 export UV_PYTHON_DOWNLOADS := never
 export CLUSTER DATA TARGET JOB SUBJECT IMAGE_REGISTRY
 
-.PHONY: help demo test up down status images lint format bench logs kubeconfig env token crd install
+.PHONY: help demo test up down status images lint format bench bench-trainer logs kubeconfig env token crd install
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: install ## Cluster, images, chart, data, three trained models. DATA=file.csv TARGET=column: your own
 	@$(DEV) demo $(if $(DATA),--data "$(DATA)") $(if $(TARGET),--target "$(TARGET)")
@@ -45,6 +45,9 @@ format: install ## Format and mend what can be mended
 
 bench: install ## Measure; the last line is one JSON object
 	@$(DEV) bench
+
+bench-trainer: install ## Time and memory of the trainer beside a plain script, up to 1M rows (half an hour)
+	@$(DEV) bench-trainer
 
 logs: install ## Follow the operator and the API. JOB=name: one TrainingJob
 	@$(DEV) logs $(if $(JOB),--job "$(JOB)")

@@ -1,13 +1,14 @@
-"""Runs the trainer and the plain script in turn, and prints what each run took as one line of JSON.
+"""Runs the trainer and the plain script in turn, and prints what each run took as JSON.
 
-The environment variable CASES holds a list of {"name", "run", "repeats", "programs"}: `run` is a RunConfig document of
-one model type, `programs` some of "trainer" and "plain". The line is `FIGURES ` and a list of
-{"case", "program", "seconds", "cpuSeconds", "peakMb", "firstProgressSeconds"}, one for each run; peakMb is the largest
-resident size (ru_maxrss), firstProgressSeconds the time from the start of the process to the first answer of
-/progress (null for the plain script).
+The environment variable CASES holds a list of {"name", "run", "repeats", "programs"}: `run` is a
+RunConfig document of one model type, `programs` some of "trainer" and "plain". The line printed is
+`FIGURES ` and a list of {"case", "program", "seconds", "cpuSeconds", "peakMb",
+"firstProgressSeconds"}, one for each run: peakMb is the largest resident size (ru_maxrss),
+firstProgressSeconds the time from the start of the process to the first answer of /progress (null
+for the plain script).
 """
 
-# This process stays small: on Linux a child's ru_maxrss begins with the size of the process that spawned it.
+# This process stays small: a child's ru_maxrss begins with the size of the process that spawned it.
 import http.client
 import json
 import os

@@ -1,20 +1,20 @@
-"""Tables of any length with 30 feature columns, as CSV in the object store, for the trainer's benchmark.
+"""Tables of any length with 30 feature columns, as CSV in the object store.
 
     python table.py s3://bucket/prefix/ 10000 100000
 
-puts `rows-<rows>.csv` of each length there. The process that makes them, with a generator of its own for
-each block of 100,000 rows (seeded with 2026 and the block's number, so that a table begins as the shorter
-ones do):
+puts `rows-<rows>.csv` of each length there, for the trainer's benchmark. Each block of 100,000 rows
+has a generator of its own, seeded with 2026 and the block's number, so that a table begins as the
+shorter ones do. The process that makes them:
 
 - n01 to n08: normal(0, 1), six decimals
 - n09 to n12: lognormal(3, 1), two decimals
 - n13 to n16: whole numbers, uniform from 0 to 1000
 - n17 to n20: normal(0, 1), six decimals, missing in 10 % of the rows
-- c01 to c10: text of 2, 3, 4, 5, 8, 12, 20, 30, 50 and 200 levels, level k with a share proportional to
-  1 / (k + 3); c05 and c10 are missing in 5 % of the rows
-- y: "yes" with the logistic function of
-  n01 + n02 n03 - [n13 > 700] + 0.5 log(n09 / 20) + 1.2 [c01 = level-0] - 0.8 [c06 = level-1] + 0.7 n17 - 0.5,
-  n17 before values are removed; else "no"
+- c01 to c10: text of 2, 3, 4, 5, 8, 12, 20, 30, 50 and 200 levels; level k has a share proportional
+  to 1 / (k + 3); c05 and c10 are missing in 5 % of the rows
+- y: "yes" with a probability of the logistic function of
+  n01 + n02 n03 - [n13 > 700] + 0.5 log(n09 / 20) + 1.2 [c01 = level-0] - 0.8 [c06 = level-1]
+  + 0.7 n17 - 0.5, where n17 is the value before some are removed; else "no"
 """
 
 import os

@@ -11,6 +11,7 @@ from trainyard_schema import names
 from trainyard_devtools import crd, deploy, token
 from trainyard_devtools import demo as demo_module
 from trainyard_devtools.bench import bench, report
+from trainyard_devtools.bench.sizes import bench_trainer
 from trainyard_devtools.clusters import Cluster, choose
 from trainyard_devtools.images import TRAINER_BENCH
 from trainyard_devtools.kube import Kube
@@ -128,6 +129,15 @@ def bench_command() -> None:
     demo_module.upload(kube, demo_module.Dataset(None, None))
     (tag,) = deploy.publish_images(cluster, (TRAINER_BENCH,)).values()
     report(bench(kube, cluster.reference(TRAINER_BENCH, tag)))
+
+
+@app.command(name="bench-trainer")
+def bench_trainer_command() -> None:
+    """Time and memory of the trainer by size of table; the last line is one JSON object."""
+    cluster = _cluster()
+    kube = deploy.ready(cluster)
+    (tag,) = deploy.publish_images(cluster, (TRAINER_BENCH,)).values()
+    report(bench_trainer(kube, cluster.reference(TRAINER_BENCH, tag)))
 
 
 def main() -> None:

@@ -275,8 +275,6 @@ def _useless(column: pa.ChunkedArray, kind: ColumnKind) -> str | None:
     return None
 
 
-def rows_of(
-    table: pa.Table, rows: npt.NDArray[np.int64], names: Sequence[str]
-) -> TableRows:
+def rows_of(table: pa.Table, rows: npt.NDArray[np.int64], names: Sequence[str]) -> TableRows:
     """The named columns of some rows."""
     return TableRows(table.select(list(names)), rows)
