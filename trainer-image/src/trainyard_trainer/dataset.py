@@ -1,7 +1,8 @@
 """From objects in the store to one Arrow table."""
 
+import contextlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -68,6 +69,24 @@ def _delimiter(path: Path, compression: str | None) -> str:
     return max(_DELIMITERS, key=header.count)
 
 
+@contextlib.contextmanager
+def _csv_blocks(
+    path: Path, compression: str | None, types: Mapping[str, pa.DataType]
+) -> Iterator[pa.csv.CSVStreamingReader]:
+    with (
+        pa.input_stream(str(path), compression=compression) as stream,
+        pa.csv.open_csv(
+            stream,
+            read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES),
+            parse_options=pa.csv.ParseOptions(
+                delimiter=_delimiter(path, compression), newlines_in_values=True
+            ),
+            convert_options=pa.csv.ConvertOptions(strings_can_be_null=True, column_types=types),
+        ) as reader,
+    ):
+        yield reader
+
+
 def _read_csv(path: Path, magic: bytes) -> pa.Table:
     """Read block by block: at once, the file's whole text would be held beside its values.
 
@@ -75,28 +94,17 @@ def _read_csv(path: Path, magic: bytes) -> pa.Table:
     in another pass, and typed by all of its values afterwards; as bytes if it is not even text.
     """
     compression = "gzip" if magic.startswith(_GZIP_MAGIC) else None
-    delimiter = _delimiter(path, compression)
     types: dict[str, pa.DataType] = {}
-    names: list[str] = []
     while True:
         try:
-            with (
-                pa.input_stream(str(path), compression=compression) as stream,
-                pa.csv.open_csv(
-                    stream,
-                    read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES),
-                    parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-                    convert_options=pa.csv.ConvertOptions(
-                        strings_can_be_null=True, column_types=types
-                    ),
-                ) as reader,
-            ):
-                names = reader.schema.names
+            with _csv_blocks(path, compression, types) as reader:
                 return reader.read_all()
         except pa.ArrowInvalid as error:
             odd = _CONVERSION_ERROR.match(str(error))
             if odd is None:
                 raise
+        with _csv_blocks(path, compression, {}) as reader:
+            names = reader.schema.names
         name = names[int(odd[1])]
         types[name] = pa.binary() if name in types else pa.string()
         if len(types) > _MOST_ODD_COLUMNS:

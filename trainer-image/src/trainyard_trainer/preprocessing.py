@@ -18,6 +18,7 @@ from pydantic import Field
 from trainyard_schema import Model, ModelType
 
 from trainyard_trainer.columns import ColumnKind, convert, numbers, time_parts
+from trainyard_trainer.table_rows import TableRows
 
 MAX_LEVELS = 100
 """Categories of a column that are told apart; the less frequent ones count as one."""
@@ -27,22 +28,6 @@ _CLIP = 5.0
 """Standard deviations: an outlier must not dominate a net's first layer."""
 
 Matrix = npt.NDArray[np.float32]
-
-
-class TableRows:
-    """Some rows of a table. A column is copied when it is asked for, so that there is never a
-    second table.
-    """
-
-    def __init__(self, table: pa.Table, rows: npt.NDArray[np.int64]) -> None:
-        self._table = table
-        self._rows = pa.array(rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, name: str) -> pa.ChunkedArray:
-        return self._table[name].take(self._rows)
 
 
 class Style(NamedTuple):

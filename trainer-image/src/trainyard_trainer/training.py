@@ -15,13 +15,9 @@ from trainyard_trainer.columns import ColumnKind, understand
 from trainyard_trainer.errors import TrainerError
 from trainyard_trainer.metrics import evaluate
 from trainyard_trainer.models import Fitted, Implementation, Part, Shape
-from trainyard_trainer.preprocessing import (
-    Preprocessor,
-    TableRows,
-    rows_of,
-    select_features,
-)
+from trainyard_trainer.preprocessing import Preprocessor, rows_of, select_features
 from trainyard_trainer.split import Rows, folds, strata, take_share
+from trainyard_trainer.table_rows import TableRows
 from trainyard_trainer.target import (
     Target,
     Task,
