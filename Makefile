@@ -9,7 +9,8 @@ DEV := .venv/bin/trainyard-dev
 export UV_PYTHON_DOWNLOADS := never
 export CLUSTER DATA TARGET JOB SUBJECT IMAGE_REGISTRY
 
-.PHONY: help demo test up down status images lint format bench bench-quality logs kubeconfig env token crd install
+.PHONY: help demo test up down status images lint format bench bench-quality bench-trainer logs \
+	kubeconfig env token crd install
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +49,9 @@ bench: install ## Measure; the last line is one JSON object
 
 bench-quality: install ## Compare the models with plain scikit-learn; the last line is one JSON object
 	@$(DEV) bench-quality
+
+bench-trainer: install ## Time and memory of the trainer beside a plain script, up to 1M rows (half an hour)
+	@$(DEV) bench-trainer
 
 logs: install ## Follow the operator and the API. JOB=name: one TrainingJob
 	@$(DEV) logs $(if $(JOB),--job "$(JOB)")

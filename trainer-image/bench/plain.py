@@ -81,14 +81,16 @@ def fit_xgboost(train, labels, holdout, path):
     return model.predict_proba(typed(holdout))[:, 1], {"levels": levels}
 
 
-def _pipeline(train, scale):
+def _pipeline(train, one_hot_levels, scale):
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
     numeric = list(train.select_dtypes("number").columns)
     categorical = [name for name in train.columns if name not in numeric]
+    few = [name for name in categorical if train[name].nunique() <= one_hot_levels]
+    many = [name for name in categorical if name not in few]
     steps = [SimpleImputer(strategy="median", add_indicator=True)]
     if scale:
         steps.append(StandardScaler())
@@ -96,9 +98,25 @@ def _pipeline(train, scale):
         [
             ("numeric", make_pipeline(*steps), numeric),
             (
-                "categorical",
-                OneHotEncoder(handle_unknown="ignore", max_categories=100, sparse_output=False),
-                categorical,
+                "few",
+                OneHotEncoder(
+                    handle_unknown="ignore",
+                    max_categories=100,
+                    sparse_output=False,
+                    dtype=np.float32,
+                ),
+                few,
+            ),
+            (
+                "many",
+                OrdinalEncoder(
+                    handle_unknown="use_encoded_value",
+                    unknown_value=-1,
+                    encoded_missing_value=-1,
+                    max_categories=100,
+                    dtype=np.float32,
+                ),
+                many,
             ),
         ]
     )
@@ -113,7 +131,7 @@ def fit_random_forest(train, labels, holdout, path):
     if parameters["min_samples_leaf"] is None:
         parameters["min_samples_leaf"] = max(1, min(20, len(train) // 500))
     forest = RandomForestClassifier(**parameters, n_jobs=THREADS, random_state=SEED)
-    model = make_pipeline(_pipeline(train, scale=False), forest)
+    model = make_pipeline(_pipeline(train, one_hot_levels=10, scale=False), forest)
     model.fit(train, labels)
     skops.io.dump(model, path / "model.skops")
     return model.predict_proba(holdout)[:, 1], {}
@@ -129,7 +147,7 @@ def fit_neural_net(train, labels, holdout, path):
     rows, watched, y_rows, y_watched = train_test_split(
         train, labels, test_size=0.1, stratify=labels, random_state=SEED
     )
-    prepare = _pipeline(train, scale=True)
+    prepare = _pipeline(train, one_hot_levels=100, scale=True)
     x = torch.tensor(prepare.fit_transform(rows), dtype=torch.float32)
     x_watched = torch.tensor(prepare.transform(watched), dtype=torch.float32)
     y = torch.tensor(y_rows, dtype=torch.float32)

@@ -195,6 +195,18 @@ def test_progress_and_metrics_are_served(
     stop(process)
 
 
+def test_an_xgboost_run_imports_no_other_library(trainer: Any, make_frame: MakeFrame) -> None:
+    trainer.put(make_frame("binary"))
+    trainer.environment["PYTHONPROFILEIMPORTTIME"] = "1"
+    process = trainer.start("xgboost")
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    lines = [line for line in output.splitlines() if line.startswith("import time:")]
+    imported = [line.rpartition("|")[2].strip() for line in lines]
+    assert "xgboost" in imported
+    assert not [name for name in imported if name.startswith(("torch.", "sklearn."))]
+
+
 def test_a_changed_file_is_found_when_loading(trainer: Any, make_frame: MakeFrame) -> None:
     trainer.put(make_frame("binary"))
     folder = trainer.download(trainer.run("xgboost").result)

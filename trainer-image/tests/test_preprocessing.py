@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from trainyard_schema import ModelType
 from trainyard_trainer.columns import ColumnKind
-from trainyard_trainer.preprocessing import Preprocessor, select_features
+from trainyard_trainer.preprocessing import Preprocessor, rows_of, select_features
 
 KINDS = {"n": ColumnKind.NUMBER, "c": ColumnKind.CATEGORY, "t": ColumnKind.TIME}
 
@@ -88,3 +88,28 @@ def test_useless_columns_are_left_out_with_a_warning() -> None:
     kept, warnings = select_features(table, kinds)
     assert list(kept) == ["ok"]
     assert [warning.split("'")[1] for warning in warnings] == ["id", "k", "e"]
+
+
+@pytest.mark.parametrize("values", [[1.0, 1.0], [float("nan")] * 2, [True, True]])
+def test_constant_columns_are_left_out(values: list[object]) -> None:
+    kinds = {"k": ColumnKind.BOOLEAN if values[0] is True else ColumnKind.NUMBER}
+    kept, warnings = select_features(pa.table({"k": values}), kinds)
+    assert not kept
+    assert "same value" in warnings[0]
+
+
+@pytest.mark.parametrize("values", [[1.0, 2.0], [1.0, None], [1.0, float("nan")], [0, 1]])
+def test_columns_that_vary_are_kept(values: list[object]) -> None:
+    kept, _ = select_features(pa.table({"k": values}), {"k": ColumnKind.NUMBER})
+    assert kept
+
+
+@pytest.mark.parametrize("model_type", ModelType)
+def test_some_rows_give_the_matrix_of_a_table_of_them(model_type: ModelType) -> None:
+    rows = np.array([1, 3, 4, 19])
+    view = rows_of(TRAINING, rows, list(KINDS))
+    table = TRAINING.take(pa.array(rows))
+    assert len(view) == 4
+    assert Preprocessor.fit(view, KINDS, model_type) == Preprocessor.fit(table, KINDS, model_type)
+    fitted = Preprocessor.fit(TRAINING, KINDS, model_type)
+    np.testing.assert_array_equal(fitted.transform(view), fitted.transform(table))

@@ -12,6 +12,7 @@ from trainyard_devtools import crd, deploy, token
 from trainyard_devtools import demo as demo_module
 from trainyard_devtools.bench import bench, report
 from trainyard_devtools.bench.quality import measure_quality
+from trainyard_devtools.bench.sizes import bench_trainer
 from trainyard_devtools.clusters import Cluster, choose
 from trainyard_devtools.images import TRAINER_BENCH
 from trainyard_devtools.kube import Kube
@@ -140,6 +141,15 @@ def bench_quality() -> None:
     with step("Train our models and plain ones on the same folds of each table"):
         table = measure_quality(kube, cluster.reference(TRAINER_BENCH, tag))
     typer.echo(table)
+
+
+@app.command(name="bench-trainer")
+def bench_trainer_command() -> None:
+    """Time and memory of the trainer by size of table; the last line is one JSON object."""
+    cluster = _cluster()
+    kube = deploy.ready(cluster)
+    (tag,) = deploy.publish_images(cluster, (TRAINER_BENCH,)).values()
+    report(bench_trainer(kube, cluster.reference(TRAINER_BENCH, tag)))
 
 
 def main() -> None:

@@ -47,8 +47,11 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _clean_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    text = pc.utf8_trim_whitespace(column.cast(pa.string()))
+    given = column.cast(pa.string())
+    text = pc.utf8_trim_whitespace(given)
     missing = pc.is_in(text, value_set=pa.array(NULL_WORDS))
+    if not pc.any(missing).as_py() and pc.all(pc.equal(text, given)).as_py() is not False:
+        return given  # clean already: no copy is kept
     return pc.if_else(missing, pa.scalar(None, pa.string()), text)
 
 

@@ -18,6 +18,7 @@ from pydantic import Field
 from trainyard_schema import Model, ModelType
 
 from trainyard_trainer.columns import ColumnKind, convert, numbers, time_parts
+from trainyard_trainer.table_rows import TableRows
 from trainyard_trainer.target_encoding import TargetMeans
 
 MAX_LEVELS = 100
@@ -152,7 +153,9 @@ class CategoryFeature(Model):
             out[:, 0] = codes if fill else np.where(codes < 0, np.nan, codes)
             return
         codes = np.where((codes < 0) & self.missing, out.shape[1] - 1, codes)
-        out[:] = codes[:, None] == np.arange(out.shape[1])
+        hot = np.flatnonzero(codes >= 0)
+        out[:] = 0
+        out[hot, codes[hot]] = 1
 
 
 class FittedColumn(Model):
@@ -194,7 +197,7 @@ class Preprocessor(Model):
     @classmethod
     def fit(
         cls,
-        table: pa.Table,
+        table: pa.Table | TableRows,
         kinds: dict[str, ColumnKind],
         model_type: ModelType,
         outcome: npt.NDArray[np.float64],
@@ -229,7 +232,7 @@ class Preprocessor(Model):
         """The columns of the matrix, in order."""
         return [entry for column in self.columns for entry in column.matrix_columns()]
 
-    def transform(self, table: pa.Table) -> Matrix:
+    def transform(self, table: pa.Table | TableRows) -> Matrix:
         """The (n, p) matrix of raw rows. Raises InvalidData if a value is not of its column's
         kind.
         """
@@ -254,7 +257,11 @@ class Preprocessor(Model):
         return matrix
 
     def cross_fit(
-        self, table: pa.Table, outcome: npt.NDArray[np.float64], matrix: Matrix, seed: int
+        self,
+        table: pa.Table | TableRows,
+        outcome: npt.NDArray[np.float64],
+        matrix: Matrix,
+        seed: int,
     ) -> None:
         """Replace the target's means in the matrix of the training rows by means of other rows."""
         start = 0
@@ -286,6 +293,10 @@ def _useless(column: pa.ChunkedArray, kind: ColumnKind) -> str | None:
     if kind == ColumnKind.EMPTY:
         return "it has no values"
     valid = len(column) - column.null_count
+    if kind != ColumnKind.CATEGORY:
+        least, most = pc.min_max(column).as_py().values()
+        if least < most:  # counting distinct numbers takes much longer
+            return None
     distinct = pc.count_distinct(column, mode="only_valid").as_py()
     if distinct == 1 and not column.null_count:
         return "it has the same value in every row"
@@ -309,6 +320,6 @@ def matrix_width(table: pa.Table, kinds: dict[str, ColumnKind], model_type: Mode
     return width
 
 
-def rows_of(table: pa.Table, rows: npt.NDArray[np.int64], names: Sequence[str]) -> pa.Table:
+def rows_of(table: pa.Table, rows: npt.NDArray[np.int64], names: Sequence[str]) -> TableRows:
     """The named columns of some rows."""
-    return table.select(list(names)).take(pa.array(rows))
+    return TableRows(table.select(list(names)), rows)

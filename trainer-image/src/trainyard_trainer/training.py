@@ -21,6 +21,7 @@ from trainyard_trainer.models import Fitted, Implementation, Part, Shape
 from trainyard_trainer.preflight import examine
 from trainyard_trainer.preprocessing import Preprocessor, matrix_width, rows_of, select_features
 from trainyard_trainer.split import Rows, folds, strata, take_share
+from trainyard_trainer.table_rows import TableRows
 from trainyard_trainer.target import (
     Target,
     Task,
@@ -100,7 +101,7 @@ class TrainedModel:
     threshold: float = DEFAULT_THRESHOLD
     """Probability from which a row counts as positive; for two classes."""
 
-    def predict(self, table: pa.Table) -> models.Prediction:
+    def predict(self, table: pa.Table | TableRows) -> models.Prediction:
         """(n, n_classes) probabilities, or (n,) values, of raw rows."""
         prediction = self.fitted.predict(self.preprocessor.transform(table))
         return prediction if self.calibration is None else self.calibration.apply(prediction)

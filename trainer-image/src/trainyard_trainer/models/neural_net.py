@@ -226,7 +226,12 @@ def fit(
             total += float(loss) * len(batch)
         net.eval()
         with torch.inference_mode():
-            watched = _mean_prediction(task, net(watched_features))
+            watched = torch.cat(
+                [
+                    _mean_prediction(task, net(chunk))
+                    for chunk in watched_features.split(_PREDICT_ROWS)
+                ]
+            )
             watched_loss = _watched_loss(task, watched, watched_target)
         report(
             epoch,
