@@ -110,6 +110,7 @@ def test_some_rows_give_the_matrix_of_a_table_of_them(model_type: ModelType) -> 
     view = rows_of(TRAINING, rows, list(KINDS))
     table = TRAINING.take(pa.array(rows))
     assert len(view) == 4
-    assert Preprocessor.fit(view, KINDS, model_type) == Preprocessor.fit(table, KINDS, model_type)
-    fitted = Preprocessor.fit(TRAINING, KINDS, model_type)
+    outcome = _no_outcome(table)
+    fitted = Preprocessor.fit(view, KINDS, model_type, outcome)
+    assert fitted == Preprocessor.fit(table, KINDS, model_type, outcome)
     np.testing.assert_array_equal(fitted.transform(view), fitted.transform(table))
