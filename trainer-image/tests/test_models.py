@@ -156,19 +156,6 @@ def test_other_defaults_follow_the_rows_unless_given(
     assert getattr(module.complete(given, 100), name) == 7
 
 
-def test_leaves_follow_the_rows_unless_given() -> None:
-    from trainyard_trainer.models import implementation
-
-    forest = implementation(ModelType.RANDOM_FOREST)
-    sizes = {}
-    for rows in (100, 5000, 1_000_000):
-        given = validate_hyperparameters((ModelType.RANDOM_FOREST,), {})
-        sizes[rows] = forest.complete(given[ModelType.RANDOM_FOREST], rows).min_samples_leaf
-    assert sizes == {100: 1, 5000: 10, 1_000_000: 20}
-    fixed = validate_hyperparameters((ModelType.RANDOM_FOREST,), {"min_samples_leaf": 3})
-    assert forest.complete(fixed[ModelType.RANDOM_FOREST], 10**6).min_samples_leaf == 3
-
-
 def test_a_damaged_tree_is_refused(make_frame: Callable[..., pd.DataFrame], tmp_path: Path) -> None:
     from trainyard_trainer.models import implementation
 

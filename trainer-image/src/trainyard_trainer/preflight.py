@@ -81,17 +81,16 @@ def _rare_classes(target: Target, holdout: Rows) -> list[str]:
     counts = np.bincount(target.values, minlength=len(target.classes))
     measured = np.bincount(target.values[holdout], minlength=len(target.classes))
     rare = int(counts.argmin())
-    if counts[rare] >= _RARE_SHARE * len(target.values) / len(counts):
-        if measured[rare] >= _FEW_HOLDOUT_ROWS:
-            return []
-        trouble = "too few for more than rough metrics"
-    else:
-        trouble = "so accuracy says little; judge by the other metrics and by the threshold"
-    warning = (
-        f"class {target.classes[rare]!r} of {target.name!r} is rare: {counts[rare]} of "
-        f"{len(target.values)} rows, {measured[rare]} of {len(holdout)} in the holdout, {trouble}"
+    numbers = (
+        f"{counts[rare]} of {len(target.values)} rows, {measured[rare]} of {len(holdout)} in the "
+        "holdout"
     )
-    return [warning]
+    label = f"class {target.classes[rare]!r} of {target.name!r}"
+    if counts[rare] < _RARE_SHARE * len(target.values) / len(counts):
+        return [f"{label} is rare: {numbers}; accuracy says little, judge by the other metrics"]
+    if measured[rare] < _FEW_HOLDOUT_ROWS:
+        return [f"{label} has {numbers}, too few for more than rough metrics"]
+    return []
 
 
 def row_hashes(table: pa.Table, target: npt.NDArray[np.generic]) -> npt.NDArray[np.uint64]:

@@ -152,7 +152,7 @@ class Run:
         config, key = self._config, self._key
         publication = Publication(Storage(config.storage, failure=Reason.UPLOAD_FAILED), key)
         schema = version_files.describe(self._model_type, dataset.target, model)
-        hyperparameters = learner.hyperparameters.model_dump(mode="json")
+        hyperparameters = learner.hyperparameters.model_dump(mode="json") | model.fitted.chosen
         sample = model.preprocessor.transform(
             rows_of(dataset.features, dataset.holdout[:4096], list(dataset.kinds))
         )
