@@ -130,6 +130,8 @@ def fit_random_forest(train, labels, holdout, path):
     parameters = dict(PARAMETERS)
     if parameters["min_samples_leaf"] is None:
         parameters["min_samples_leaf"] = max(1, min(20, len(train) // 500))
+    if parameters["max_features"] == "auto":
+        parameters["max_features"] = "sqrt"
     forest = RandomForestClassifier(**parameters, n_jobs=THREADS, random_state=SEED)
     model = make_pipeline(_pipeline(train, one_hot_levels=10, scale=False), forest)
     model.fit(train, labels)

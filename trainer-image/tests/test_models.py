@@ -13,7 +13,9 @@ import pyarrow as pa
 import pytest
 from trainyard_schema import DataSpec, ModelType, validate_hyperparameters
 from trainyard_trainer import training
-from trainyard_trainer.preprocessing import rows_of
+from trainyard_trainer.errors import TrainerError
+from trainyard_trainer.memory import resident
+from trainyard_trainer.preprocessing import matrix_width, rows_of
 
 SPEC = DataSpec(uri="s3://bucket/key", target="y", exclude=["id"])
 SMALL: dict[ModelType, dict[str, Any]] = {
@@ -127,6 +129,29 @@ def test_the_forest_knows_what_its_trees_say_of_rows_they_did_not_draw(
     assert again.out_of_bag is None
 
 
+@pytest.mark.parametrize("model_type", ModelType)
+def test_the_width_of_the_matrix_is_known_before_it_is_made(
+    model_type: ModelType, make_frame: Callable[..., pd.DataFrame]
+) -> None:
+    model, dataset, _ = _train(make_frame("binary"), model_type)
+    width = matrix_width(dataset.features, dataset.kinds, model_type)
+    # Two for each of the two columns of text: rare and missing values, should there be any.
+    assert 0 <= width - len(model.shape.columns) <= 4
+
+
+@pytest.mark.parametrize("model_type", ModelType)
+def test_a_limit_that_cannot_do_is_refused_before_training(
+    model_type: ModelType, make_frame: Callable[..., pd.DataFrame]
+) -> None:
+    table = pa.Table.from_pandas(make_frame("binary"), preserve_index=False)
+    dataset = training.validate(table, SPEC, seed=3)
+    given = validate_hyperparameters((model_type,), {})[model_type]
+    learner = training.learner_for(dataset, model_type, given, seed=3, threads=1)
+    assert training.check_memory(learner, dataset, None) == []
+    with pytest.raises(TrainerError, match=r"training on 320 rows .* spec\.resources\.limits\.mem"):
+        training.check_memory(learner, dataset, resident() // 2)
+
+
 def test_a_large_forest_keeps_rows_apart_instead() -> None:
     from trainyard_trainer.models import implementation
 
@@ -154,19 +179,6 @@ def test_other_defaults_follow_the_rows_unless_given(
     assert found == expected
     given = validate_hyperparameters((model_type,), {name: 7})[model_type]
     assert getattr(module.complete(given, 100), name) == 7
-
-
-def test_leaves_follow_the_rows_unless_given() -> None:
-    from trainyard_trainer.models import implementation
-
-    forest = implementation(ModelType.RANDOM_FOREST)
-    sizes = {}
-    for rows in (100, 5000, 1_000_000):
-        given = validate_hyperparameters((ModelType.RANDOM_FOREST,), {})
-        sizes[rows] = forest.complete(given[ModelType.RANDOM_FOREST], rows).min_samples_leaf
-    assert sizes == {100: 1, 5000: 10, 1_000_000: 20}
-    fixed = validate_hyperparameters((ModelType.RANDOM_FOREST,), {"min_samples_leaf": 3})
-    assert forest.complete(fixed[ModelType.RANDOM_FOREST], 10**6).min_samples_leaf == 3
 
 
 def test_a_damaged_tree_is_refused(make_frame: Callable[..., pd.DataFrame], tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ def _understand(values: list[object]) -> Target:
         ([*range(40)], Task.REGRESSION, []),
         ([x / 7 for x in range(40)], Task.REGRESSION, []),
         ([0.5, 1.5, 2.5] * 10, Task.REGRESSION, []),
+        ([0.0, -6e29] * 10, Task.BINARY, [-6e29, 0.0]),
+        ([0.0, -0.0, 1.0] * 10, Task.BINARY, [0, 1]),
     ],
 )
 def test_task(values: list[object], task: Task, classes: list[object]) -> None:

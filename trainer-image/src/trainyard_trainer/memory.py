@@ -67,7 +67,11 @@ def needed(
     cost = _COSTS[model_type]
     total = cost.fixed_bytes + cost.matrix_copies * rows * columns * 4
     if isinstance(hyperparameters, RandomForestHyperparameters):
-        nodes = _NODES_PER_LEAF_ROWS * rows / (hyperparameters.min_samples_leaf or 1)
+        # Imported here: it brings scikit-learn, which other model types do not need.
+        from trainyard_trainer.models.forest_defaults import default_leaf  # noqa: PLC0415
+
+        leaf = hyperparameters.min_samples_leaf or default_leaf(rows)
+        nodes = _NODES_PER_LEAF_ROWS * rows / leaf
         if hyperparameters.max_depth is not None:
             nodes = min(nodes, 2.0 ** (hyperparameters.max_depth + 1))
         total += hyperparameters.n_estimators * nodes * (_NODE_BYTES + 8 * outputs)

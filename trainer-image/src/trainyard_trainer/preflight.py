@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trainyard_trainer.columns import ColumnKind
+from trainyard_trainer.columns import ColumnKind, numbers
 from trainyard_trainer.leakage import leak
 from trainyard_trainer.split import Rows
 from trainyard_trainer.target import Target, Task
@@ -81,17 +81,16 @@ def _rare_classes(target: Target, holdout: Rows) -> list[str]:
     counts = np.bincount(target.values, minlength=len(target.classes))
     measured = np.bincount(target.values[holdout], minlength=len(target.classes))
     rare = int(counts.argmin())
-    if counts[rare] >= _RARE_SHARE * len(target.values) / len(counts):
-        if measured[rare] >= _FEW_HOLDOUT_ROWS:
-            return []
-        trouble = "too few for more than rough metrics"
-    else:
-        trouble = "so accuracy says little; judge by the other metrics and by the threshold"
-    warning = (
-        f"class {target.classes[rare]!r} of {target.name!r} is rare: {counts[rare]} of "
-        f"{len(target.values)} rows, {measured[rare]} of {len(holdout)} in the holdout, {trouble}"
+    numbers = (
+        f"{counts[rare]} of {len(target.values)} rows, {measured[rare]} of {len(holdout)} in the "
+        "holdout"
     )
-    return [warning]
+    label = f"class {target.classes[rare]!r} of {target.name!r}"
+    if counts[rare] < _RARE_SHARE * len(target.values) / len(counts):
+        return [f"{label} is rare: {numbers}; accuracy says little, judge by the other metrics"]
+    if measured[rare] < _FEW_HOLDOUT_ROWS:
+        return [f"{label} has {numbers}, too few for more than rough metrics"]
+    return []
 
 
 def row_hashes(table: pa.Table, target: npt.NDArray[np.generic]) -> npt.NDArray[np.uint64]:
@@ -100,24 +99,29 @@ def row_hashes(table: pa.Table, target: npt.NDArray[np.generic]) -> npt.NDArray[
     Mixed as in splitmix64 (Steele, Lea and Flood 2014). Among a million rows, two different ones
     meet with a chance of 3e-8.
     """
-    columns = [np.ascontiguousarray(target).view(np.uint64)]
+    mixed = np.ascontiguousarray(target).view(np.uint64).copy()
     for column in table.columns:
-        values = column.combine_chunks()
-        columns.append(values.dictionary_encode(null_encoding="encode").indices.to_numpy())
-    mixed = np.zeros(len(target), dtype=np.uint64)
-    for values in columns:
-        mixed += values.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        mixed += _words(column) + np.uint64(0x9E3779B97F4A7C15)
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         mixed ^= mixed >> np.uint64(31)
     return mixed
 
 
+def _words(column: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+    """(n,) a word for each value; equal values have equal words."""
+    if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
+        return np.ascontiguousarray(numbers(column)).view(np.uint64)
+    codes = column.combine_chunks().dictionary_encode(null_encoding="encode").indices
+    words: npt.NDArray[np.uint64] = codes.to_numpy().astype(np.uint64)
+    return words
+
+
 def _duplicates(features: pa.Table, target: Target, training: Rows, holdout: Rows) -> list[str]:
     if not features.num_columns:
         return []
     hashes = row_hashes(features, target.values)
-    repeated = len(hashes) - len(np.unique(hashes))
+    repeated = int((np.diff(np.sort(hashes)) == 0).sum())
     if not repeated:
         return []
     seen = int(np.isin(hashes[holdout], hashes[training]).sum())

@@ -306,7 +306,7 @@ def _useless(column: pa.ChunkedArray, kind: ColumnKind) -> str | None:
 
 
 def matrix_width(table: pa.Table, kinds: dict[str, ColumnKind], model_type: ModelType) -> int:
-    """Columns that the matrix of a table may have at most."""
+    """About how many columns the matrix of a table will have, to tell how large it gets."""
     style = STYLES[model_type]
     width = 0
     for name, kind in kinds.items():

@@ -156,7 +156,7 @@ class Run:
         config, key = self._config, self._key
         publication = Publication(Storage(config.storage, failure=Reason.UPLOAD_FAILED), key)
         schema = version_files.describe(self._model_type, dataset.target, model)
-        hyperparameters = learner.hyperparameters.model_dump(mode="json")
+        hyperparameters = learner.hyperparameters.model_dump(mode="json") | model.fitted.chosen
         libraries = version_files.library_versions(self._model_type)
         card = model_card.render(
             config=config,

@@ -26,6 +26,8 @@ MIN_ROWS = 20
 MIN_ROWS_PER_CLASS = 2
 MAX_NUMERIC_CLASSES = 20
 MAX_CLASSES = 200
+_LARGEST_CODE = 2**53
+"""Beyond, not every whole number is a float."""
 
 ClassLabel = str | int | float | bool
 
@@ -86,6 +88,10 @@ def take_rows_with_target(table: pa.Table, name: str) -> tuple[pa.Table, list[st
     return kept, [warning]
 
 
+def _is_code(label: float) -> bool:
+    return label.is_integer() and abs(label) <= _LARGEST_CODE
+
+
 def _classes(name: str, column: pa.ChunkedArray) -> Target:
     counts = pc.value_counts(column).to_pylist()
     number_of = {item["values"]: item["counts"] for item in counts}
@@ -103,7 +109,7 @@ def _classes(name: str, column: pa.ChunkedArray) -> Target:
             f"target {name!r}: class {rare!r} has {number_of[rare]} row, but each class needs "
             f"{MIN_ROWS_PER_CLASS}; remove the class or add rows",
         )
-    if pa.types.is_floating(column.type) and all(float(label).is_integer() for label in labels):
+    if pa.types.is_floating(column.type) and all(map(_is_code, labels)):
         column, labels = column.cast(pa.int64()), [int(label) for label in labels]
     codes = pc.index_in(column, value_set=pa.array(labels, type=column.type))
     task = Task.BINARY if len(labels) == 2 else Task.MULTICLASS
@@ -115,6 +121,8 @@ def understand_target(table: pa.Table, name: str) -> Target:
     nothing can be learned from it.
     """
     kind, column = understand(name, table[name])
+    if pa.types.is_floating(column.type):
+        column = pc.add(column, 0.0)  # -0 becomes 0, or they would be two classes
     if len(column) < MIN_ROWS:
         raise TrainerError(
             Reason.INSUFFICIENT_DATA,
@@ -135,5 +143,5 @@ def understand_target(table: pa.Table, name: str) -> Target:
         not pa.types.is_floating(column.type) or pc.all(pc.equal(column, pc.floor(column))).as_py()
     )
     if numeric and distinct > 2 and not (whole and distinct <= MAX_NUMERIC_CLASSES):
-        return Target(name, Task.REGRESSION, [], column.cast(pa.float64()).to_numpy())
+        return Target(name, Task.REGRESSION, [], column.cast(pa.float64(), safe=False).to_numpy())
     return _classes(name, column)

@@ -46,6 +46,10 @@ class Fitted(Protocol):
         """Rounds, trees or epochs that are in it."""
 
     @property
+    def chosen(self) -> dict[str, Any]:
+        """Hyperparameters that `fit` chose because they were not given, by name."""
+
+    @property
     def out_of_bag(self) -> Prediction | None:
         """(n, n_classes) probabilities of the training rows by those parts of the model that did
         not learn from them, NaN for rows without such parts. None if there are none, or not known.

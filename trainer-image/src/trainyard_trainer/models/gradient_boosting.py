@@ -41,6 +41,11 @@ class Booster:
         return int(self._booster.num_boosted_rounds())
 
     @property
+    def chosen(self) -> dict[str, Any]:
+        """Nothing: all are complete before."""
+        return {}
+
+    @property
     def out_of_bag(self) -> None:
         """The validation part tells more."""
         return None

@@ -108,6 +108,11 @@ class Net:
         return int(self._architecture["epochs"])
 
     @property
+    def chosen(self) -> dict[str, Any]:
+        """Nothing: all are complete before."""
+        return {}
+
+    @property
     def out_of_bag(self) -> None:
         """The validation part tells more."""
         return None
