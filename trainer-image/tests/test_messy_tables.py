@@ -79,7 +79,8 @@ def test_refused_with_a_reason_or_scored(table: pa.Table, model_type: ModelType)
     if dataset.target.classes:
         assert prediction.shape == (len(table), len(dataset.target.classes))
         np.testing.assert_allclose(prediction.sum(axis=1), 1, atol=1e-5)
-    evaluation = training.appraise(model, dataset, dataset.holdout, seed=0)
+    held_out = training.predict_rows(model, dataset, dataset.holdout)
+    evaluation = training.appraise(model, dataset, held_out, seed=0)
     assert all(np.isfinite(value) for value in evaluation.metrics.values())
     for name, (low, high) in evaluation.intervals.items():
         assert low <= high, name
