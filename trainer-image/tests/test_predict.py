@@ -56,9 +56,10 @@ def test_rows_are_scored_in_their_order(
     scored = pd.read_csv(io.StringIO(done.stdout))
     assert list(scored) == ["probability_No", "probability_Yes", "prediction"]
     frame = pd.read_csv(rows, dtype={"code": str})
-    expected = scoring.load(filed.folders[model_type]).predict(frame)
+    scorer = scoring.load(filed.folders[model_type])
+    expected, threshold = scorer.predict(frame), scorer.schema.threshold
     np.testing.assert_array_equal(scored.iloc[:, :2], expected)
-    assert list(scored["prediction"]) == ["Yes" if p >= 0.5 else "No" for p in expected[:, 1]]
+    assert list(scored["prediction"]) == ["Yes" if p >= threshold else "No" for p in expected[:, 1]]
     # "007" read as the number 7 would be a category that training never saw.
     as_number = frame.assign(code=frame["code"].astype(int))
     assert (scoring.load(filed.folders[model_type]).predict(as_number) != expected).any()
