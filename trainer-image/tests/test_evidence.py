@@ -231,7 +231,11 @@ def test_the_card_tells_what_the_manifest_knows(filed: Any) -> None:
     folder: Path = filed.folders["xgboost"]
     manifest = scoring.verify(folder)
     card = (folder / "model-card.md").read_text()
+    threshold = json.loads((folder / "schema.json").read_text())["threshold"]
+    low, high = manifest.metric_intervals["roc_auc"]
     for fact in (
+        f"from a probability of {threshold:.3f} on",
+        f"{low:.4f} to {high:.4f}",
         manifest.version,
         manifest.data[0].uri,
         manifest.data[0].etag,

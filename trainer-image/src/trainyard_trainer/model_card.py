@@ -1,5 +1,6 @@
 """`model-card.md`: a version told to a person."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from trainyard_trainer.evidence.importance import METHODS
 from trainyard_trainer.evidence.svg import shorten
 from trainyard_trainer.progress import UNITS
 from trainyard_trainer.target import Task
-from trainyard_trainer.training import Dataset, TrainedModel
+from trainyard_trainer.training import Dataset, Evaluation, TrainedModel
 from trainyard_trainer.version_files import VersionSchema
 
 _TOP_COLUMNS = 10
@@ -40,20 +41,31 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(map(line, [head, ["---"] * len(head), *rows]))
 
 
-def _metrics(holdout: Mapping[str, float], cross_validation: Mapping[str, float]) -> str:
-    if not cross_validation:
-        rows = [[name, f"{value:.4f}"] for name, value in holdout.items()]
-        return _table(["metric", "holdout"], rows)
-    rows = [
-        [
-            name,
-            f"{value:.4f}",
-            f"{cross_validation[name]:.4f} ± {cross_validation[name + '_std']:.4f}",
-        ]
-        for name, value in holdout.items()
-        if name in cross_validation
-    ]
-    return _table(["metric", "holdout", "cross-validation"], rows)
+def _metrics(holdout: Evaluation, cross_validation: Mapping[str, float]) -> str:
+    head = ["metric", "holdout", "95 % interval"]
+    rows = []
+    for name, value in holdout.metrics.items():
+        low, high = holdout.intervals.get(name, (math.nan, math.nan))
+        rows.append([name, f"{value:.4f}", "" if math.isnan(low) else f"{low:.4f} to {high:.4f}"])
+    if cross_validation:
+        head.append("cross-validation")
+        for row in rows:
+            mean, std = (cross_validation.get(row[0] + end) for end in ("", "_std"))
+            row.append("" if mean is None else f"{mean:.4f} ± {std:.4f}")
+    return _table(head, rows)
+
+
+def _decision(model: TrainedModel, schema: VersionSchema) -> str:
+    """From which probability on a row counts as positive, and whether probabilities were mended."""
+    told = []
+    if schema.task == Task.BINARY:
+        told.append(
+            f"A row counts as {schema.classes[1]} from a probability of {schema.threshold:.3f} on, "
+            "chosen on rows that the model did not learn from."
+        )
+    if model.calibration is not None:
+        told.append("Probabilities are calibrated.")
+    return " ".join(told)
 
 
 def _lines(items: Iterable[str]) -> str:
@@ -83,7 +95,7 @@ def render(
     dataset: Dataset,
     model: TrainedModel,
     evidence: Evidence,
-    holdout: Mapping[str, float],
+    holdout: Evaluation,
     cross_validation: Mapping[str, float],
     hyperparameters: Mapping[str, object],
     libraries: Mapping[str, str],
@@ -117,6 +129,7 @@ def render(
         + f" in image {config.image}.",
         "## Metrics",
         _metrics(holdout, cross_validation),
+        _decision(model, schema),
         "## Plots",
         "\n\n".join(f"![{plot.title}]({plot.file})" for plot in evidence.plots),
         "## What counts most",

@@ -166,7 +166,7 @@ class Run:
             dataset=dataset,
             model=model,
             evidence=shown,
-            holdout=holdout.metrics,
+            holdout=holdout,
             cross_validation=validated,
             hyperparameters=hyperparameters,
             libraries=libraries,
