@@ -22,21 +22,21 @@ def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
 
 
-def test_the_crd_is_the_one_that_the_schema_generates() -> None:
-    crd.check(CHART / "files" / "crd.yaml")
+def test_the_crds_are_those_that_the_schema_generates() -> None:
+    crd.check(CHART / "files")
 
 
-def test_writing_the_crd_twice_changes_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "crd.yaml"
+def test_writing_the_crds_twice_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(StepError, match="run `make crd`"):
-        crd.check(path)
-    assert crd.write(path)
-    assert not crd.write(path)
-    crd.check(path)
+        crd.check(tmp_path)
+    assert crd.write(tmp_path) == [tmp_path / name for name in crd.FILES]
+    assert crd.write(tmp_path) == []
+    crd.check(tmp_path)
 
 
-def test_helm_keeps_the_crd() -> None:
-    assert load(CHART / "files" / "crd.yaml")["metadata"]["annotations"] == crd.KEEP
+@pytest.mark.parametrize("name", crd.FILES)
+def test_helm_keeps_a_crd(name: str) -> None:
+    assert load(CHART / "files" / name)["metadata"]["annotations"] == crd.KEEP
 
 
 def test_no_object_of_the_values_schema_takes_unknown_keys() -> None:
