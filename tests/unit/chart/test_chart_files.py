@@ -2,16 +2,18 @@
 
 import ast
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from trainyard_controller.models.schedule import Schedule
 from trainyard_devtools import crd
 from trainyard_devtools.images import IMAGES
 from trainyard_devtools.repo import API_NODE_PORT, CHART, DEPLOY, EXAMPLES, ROOT
 from trainyard_devtools.steps import StepError
-from trainyard_schema import names
+from trainyard_schema import ModelSpec, names
 from trainyard_schema.run import StorageConfig, run_config
 from trainyard_schema.spec import TrainingJobSpec
 
@@ -79,7 +81,10 @@ def test_the_demo_and_kind_agree_on_the_node_port() -> None:
     assert (mapping["listenAddress"], mapping["hostPort"]) == ("127.0.0.1", 8000)
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+TRAINING_JOBS = sorted(set(EXAMPLES.glob("*.yaml")) - {EXAMPLES / "model.yaml"})
+
+
+@pytest.mark.parametrize("path", TRAINING_JOBS, ids=lambda path: path.stem)
 def test_an_example_is_a_training_job_that_can_run(path: Path) -> None:
     job = load(path)
     assert (job["apiVersion"], job["kind"]) == (names.API_VERSION, names.KIND)
@@ -95,10 +100,19 @@ def test_an_example_is_a_training_job_that_can_run(path: Path) -> None:
     )
 
 
+def test_the_example_of_a_model_can_run() -> None:
+    example = load(EXAMPLES / "model.yaml")
+    assert (example["apiVersion"], example["kind"]) == (names.API_VERSION, names.MODEL_KIND)
+    spec = ModelSpec.model_validate(example["spec"])
+    assert spec.schedule is not None
+    assert Schedule.parse(spec.schedule, spec.time_zone).following(datetime.now(UTC))
+
+
 def test_the_examples_use_the_table_that_the_demo_uploads() -> None:
     demo = load(DEPLOY / "values-demo.yaml")["api"]["defaults"]["data"]
     for path in EXAMPLES.glob("*.yaml"):
-        data = load(path)["spec"]["data"]
+        spec = load(path)["spec"]
+        data = spec.get("template", {}).get("spec", spec)["data"]
         assert {key: data[key] for key in demo} == demo, path
 
 
