@@ -34,14 +34,12 @@ MODEL_WORKERS = 2
 log = structlog.get_logger(__name__)
 
 
-async def _prime(api: Api, model_api: ModelApi, cache: Cache, queue: WorkQueue[Key]) -> None:
+async def _prime(api: Api, model_api: ModelApi, cache: Cache) -> None:
     """Know every child before the first parent is looked at: else it would seem to be missing."""
     await api.require_crd()
     await model_api.require_crd()
-    for run in await model_api.list_runs():
-        # Its watch will not tell again what is known.
-        cache.put_training_job(run)
-        queue.add((run["metadata"]["namespace"], run["metadata"]["name"]))
+    for training_job in await model_api.list_runs():
+        cache.put_training_job(training_job)
     for job in await api.list_jobs():
         cache.put_job(job)
     for pod in await api.list_pods():
@@ -97,7 +95,7 @@ async def run(settings: Settings) -> None:
             run_queue=queue,
             instance=instance,
         )
-        await _prime(api, model_api, cache, queue)
+        await _prime(api, model_api, cache)
         await stack.enter_async_context(health.serve(settings.metrics_port))
 
         # Kopf cancels in the end whatever was started after it, so these start before.

@@ -123,7 +123,9 @@ def registry(
         if event["type"] == "DELETED":
             cache.drop_training_job(key, metadata["uid"])
             queue.add(key)
-        elif cache.put_training_job(document):
+        # What was known before the first listing has yet to be looked at: not sooner, for whatever
+        # is deleted before the watches begin is never told.
+        elif cache.put_training_job(document) or event["type"] is None:
             queue.add(key)
         # What the operator wrote itself is no news, but its Model has yet to look at it.
         model_uid = owning_model(document)

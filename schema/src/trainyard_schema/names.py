@@ -71,13 +71,21 @@ def job_name(name: str, uid: str) -> str:
 def scheduled_run_name(model: str, time: datetime) -> str:
     """The one TrainingJob of a Model for a time of its schedule, as CronJob names its Jobs."""
     minutes = str(int(time.timestamp()) // 60)
-    return f"{slug(model, _LABEL_LENGTH - len(minutes) - 1)}-{minutes}"
+    return _run_name(model, minutes)
 
 
 def requested_run_name(model: str, uid: str, request: str) -> str:
     """The one TrainingJob of a Model for a value of its retrain annotation."""
     digest = hashlib.sha256(f"{uid}\0{request}".encode()).hexdigest()[:_REQUEST_HASH_LENGTH]
-    return f"{slug(model, _LABEL_LENGTH - len(digest) - 1)}-{digest}"
+    return _run_name(model, digest)
+
+
+def _run_name(model: str, suffix: str) -> str:
+    """`<model>-<suffix>`; where that is too long or no DNS label, slug and hash of the model."""
+    length = _LABEL_LENGTH - len(suffix) - 1
+    if slug(model, length) != model:
+        model = f"{slug(model, length - _HASH_LENGTH - 1)}-{_digest(model)}"
+    return f"{model}-{suffix}"
 
 
 def label_value(text: str) -> str:

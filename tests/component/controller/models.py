@@ -15,23 +15,20 @@ from .test_operator import succeed
 
 T = TypeVar("T")
 
-KILLED_BEFORE_CREATION = """
+
+def killed(when: str, request: str) -> str:
+    """The operator is killed `before` or `after` its first request of this name."""
+    return f"""
 import os
 from trainyard_controller.models import kube
-async def killed(self, training_job):
+sent = kube.ModelApi.{request}
+async def killed(self, *args, **kwargs):
+    if {when == "after"}:
+        await sent(self, *args, **kwargs)
     os._exit(9)
-kube.ModelApi.create_run = killed
+kube.ModelApi.{request} = killed
 """
 
-KILLED_AFTER_CREATION = """
-import os
-from trainyard_controller.models import kube
-create_run = kube.ModelApi.create_run
-async def killed(self, training_job):
-    await create_run(self, training_job)
-    os._exit(9)
-kube.ModelApi.create_run = killed
-"""
 
 STEERED = """
 import datetime, os, pathlib

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from trainyard_schema import names
 
-from .models import DATA, KILLED_AFTER_CREATION, KILLED_BEFORE_CREATION, ModelLab
+from .models import DATA, ModelLab, killed
 from .test_operator import succeed
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(180)]
@@ -55,10 +55,10 @@ def test_a_time_that_comes_is_a_run(models: ModelLab) -> None:
     assert models.lab.writes["create trainingjobs"] == 1
 
 
-@pytest.mark.parametrize("sabotage", [KILLED_BEFORE_CREATION, KILLED_AFTER_CREATION])
+@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("ask", [by_schedule, by_request])
-def test_killed_in_between_there_is_one_run(models: ModelLab, sabotage: str, ask: Ask) -> None:
-    process = models.start(sabotage)
+def test_killed_in_between_there_is_one_run(models: ModelLab, when: str, ask: Ask) -> None:
+    process = models.start(killed(when, "create_run"))
     name = models.create(schedule=models.daily)
     models.seen(name)
     ask(models, name)
@@ -73,6 +73,39 @@ def test_killed_in_between_there_is_one_run(models: ModelLab, sabotage: str, ask
     models.seen(models.create())
     assert models.run(name) == run
     assert models.get(name) == before
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("request_", ["cancel_run", "replace_status", "delete_run"])
+def test_killed_while_one_run_replaces_another(models: ModelLab, when: str, request_: str) -> None:
+    models.start()
+    name = models.create(concurrencyPolicy="Replace", historyLimits={"failed": 0})
+    models.retrain(name, "1")
+    run = models.run(name)
+    models.recorded(name, run, "Starting")
+    models.lab.stop()
+    process = models.start(killed(when, request_))
+    models.retrain(name, "2")
+    dies(process)
+    models.start()
+    second = names.requested_run_name(name, models.get(name)["metadata"]["uid"], "2")
+    status = models.recorded(name, second, "Starting")
+    assert (status.active, status.last_handled_retrain) == ([second], "2")
+    models.until("the first is cleared away", lambda: models.runs(name) == [second])
+
+
+def test_two_operators_at_once_start_one_run(models: ModelLab) -> None:
+    for _ in range(2):
+        models.start()
+    name = models.create(schedule=models.daily)
+    models.let_time_come(name)
+    run = models.run(name)
+    models.succeed(name, run)
+    models.retrain(name, "1")
+    second = models.run(name, run)
+    succeed(models.lab, second)
+    models.recorded(name, second, "Succeeded")
+    assert sorted(models.runs(name)) == sorted([run, second])
 
 
 def test_after_days_of_absence_only_the_latest_missed_time_counts(models: ModelLab) -> None:

@@ -43,9 +43,16 @@ def test_names_follow_from_what_a_run_answers() -> None:
     assert names.scheduled_run_name("churn", DUE) == "churn-29923380"
     assert names.requested_run_name("churn", UID, "later") != REQUESTED
     assert names.requested_run_name("churn", "another-uid", "now") != REQUESTED
-    long = "a" * 63
-    assert len(names.scheduled_run_name(long, DUE)) == 63
-    assert len(names.requested_run_name(long, UID, "now")) == 63
+
+
+def test_models_whose_names_look_alike_have_runs_of_different_names() -> None:
+    alike = ["a" * 62 + "1", "a" * 62 + "2", "a.b", "a-b"]
+    for found in (
+        {names.scheduled_run_name(one, DUE) for one in alike},
+        {names.requested_run_name(one, UID, "now") for one in alike},
+    ):
+        assert len(found) == len(alike)
+        assert all(names.slug(name, 63) == name for name in found)
 
 
 def test_before_its_time_it_waits() -> None:
