@@ -146,12 +146,12 @@ class ModelLab:
         succeed(self.lab, run)
         return self.recorded(name, run, "Succeeded")
 
-    def until(self, what: str, probe: Callable[[], object]) -> None:
-        self.wait(what, lambda: bool(probe()) or None)
+    def until(self, what: str, probe: Callable[[], object], timeout: float = 30) -> None:
+        self.wait(what, lambda: bool(probe()) or None, timeout)
 
-    def wait(self, what: str, probe: Callable[[], T | None]) -> T:
+    def wait(self, what: str, probe: Callable[[], T | None], timeout: float = 30) -> T:
         try:
-            return wait_for(what, probe)
+            return wait_for(what, probe, timeout)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.lab.log}") from None
 

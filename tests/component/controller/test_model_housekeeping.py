@@ -47,7 +47,8 @@ def test_with_the_model_go_its_runs_and_nothing_holds_them(models: ModelLab) -> 
         assert "finalizers" not in document["metadata"]
     models.lab.rest.delete(f"{models.path}/{name}")
     gone = f"{models.lab.training_jobs}/{run}"
-    models.until("its run is gone", lambda: models.lab.rest.get(gone) is None)
+    # The garbage collector looks for new kinds, such as ours, every 30 s.
+    models.until("its run is gone", lambda: models.lab.rest.get(gone) is None, timeout=90)
     models.until("the Job is gone", lambda: models.lab.rest.get(job) is None)
 
 
