@@ -65,7 +65,7 @@ env: install ## Print what makes kubectl and helm use this cluster: eval "$$(mak
 token: install ## Print a bearer token for the API. SUBJECT=name
 	@$(DEV) token $(if $(SUBJECT),--subject "$(SUBJECT)")
 
-crd: install ## Write the chart's CRD from the schema
+crd: install ## Write the chart's CRDs from the schema
 	@$(DEV) crd
 
 install: .venv/.installed

@@ -68,8 +68,9 @@ def status() -> None:
     """Show the cluster, the release's pods and the TrainingJobs."""
     cluster, kube = _running()
     console.print(f"cluster {cluster.name}, kubeconfig {cluster.kubeconfig}")
-    for words in (("get", "nodes"), ("get", "pods"), ("get", f"{names.PLURAL}.{names.GROUP}")):
-        console.print(kube.kubectl(*words), markup=False)
+    ours = (f"{plural}.{names.GROUP}" for plural in (names.MODEL_PLURAL, names.PLURAL))
+    for resource in ("nodes", "pods", *ours):
+        console.print(kube.kubectl("get", resource), markup=False)
 
 
 @app.command()
@@ -114,11 +115,12 @@ def token_command(subject: Annotated[str, typer.Option()] = "demo") -> None:
 
 @app.command(name="crd")
 def crd_command(check: Annotated[bool, typer.Option("--check")] = False) -> None:
-    """Write the chart's CRD from the schema, or check that it is up to date."""
-    path = CHART / "files" / "crd.yaml"
+    """Write the chart's CRDs from the schema, or check that they are up to date."""
+    folder = CHART / "files"
     if check:
-        crd.check(path)
-    elif crd.write(path):
+        crd.check(folder)
+        return
+    for path in crd.write(folder):
         console.print(f"wrote {path}")
 
 

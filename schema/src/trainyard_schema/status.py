@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field, StringConstraints
 
@@ -85,10 +85,13 @@ class ConditionType(StrEnum):
     SUSPENDED = "Suspended"
 
 
-class Condition(Model):
+ConditionName = TypeVar("ConditionName", bound=StrEnum)
+
+
+class BaseCondition(Model, Generic[ConditionName]):
     """A condition in the shape of KEP-1623 (metav1.Condition)."""
 
-    type: ConditionType
+    type: ConditionName
     status: Literal["True", "False", "Unknown"]
     reason: Annotated[
         str,
@@ -99,6 +102,10 @@ class Condition(Model):
     message: Annotated[str, StringConstraints(max_length=32768)] = ""
     last_transition_time: datetime
     observed_generation: int = Field(ge=0)
+
+
+class Condition(BaseCondition[ConditionType]):
+    """A condition of a TrainingJob."""
 
 
 class ProgressUnit(StrEnum):
