@@ -29,10 +29,12 @@ REGISTRY_PORT = 15050
 
 
 @pytest.fixture(autouse=True)
-def _no_other_cluster() -> None:
+def _no_other_cluster(tmp_path: Path) -> None:
     owner = read_owner()
     if owner is not None and owner.alive:
         pytest.skip(f"the cluster of {owner.state} is up, and there can be one at a time")
+    # What a killed run left would be in the picture of the machine that a test starts from.
+    localcluster.Cluster(tmp_path / "remains").down()
 
 
 @pytest.fixture

@@ -8,13 +8,15 @@ from trainyard_devtools.demo import what_next
 from trainyard_devtools.repo import ROOT
 
 EXAMPLES = {path: path.read_text() for path in sorted((ROOT / "examples").glob("*.yaml"))}
+CODE = re.compile(r"```.*?```|`[^`]+`", flags=re.DOTALL)
 RUN = "the-demos-run"
 TEXTS = {
     "the demo's last words": what_next(RUN),
     **{
-        str(path.relative_to(ROOT)): path.read_text()
-        for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *EXAMPLES)
+        str(path.relative_to(ROOT)): "\n".join(CODE.findall(path.read_text()))
+        for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))
     },
+    **{str(path.relative_to(ROOT)): text for path, text in EXAMPLES.items()},
 }
 NAMES = {yaml.safe_load(text)["metadata"]["name"] for text in EXAMPLES.values()} | {RUN}
 TARGETS = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
