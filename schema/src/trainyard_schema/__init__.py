@@ -28,6 +28,7 @@ from trainyard_schema.run import EXIT_CODES, RunConfig, RunResult, StorageConfig
 from trainyard_schema.spec import (
     CrossValidation,
     DataSpec,
+    Gate,
     ModelType,
     Resources,
     TrainingJobSpec,
@@ -46,6 +47,7 @@ from trainyard_schema.status import (
     Reason,
     Stage,
     TrainingJobStatus,
+    Verdict,
 )
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "CrossValidation",
     "CurrentPointer",
     "DataSpec",
+    "Gate",
     "HistoryLimits",
     "Hyperparameters",
     "LastFailure",
@@ -86,6 +89,7 @@ __all__ = [
     "TrainingJobSpec",
     "TrainingJobStatus",
     "TrainingSpec",
+    "Verdict",
     "VersionKey",
     "XGBoostHyperparameters",
     "run_config",

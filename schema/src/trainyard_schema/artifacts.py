@@ -1,7 +1,7 @@
 """The files of a model version in the object store: readable for ever without any database."""
 
 from datetime import datetime
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field
 
@@ -26,6 +26,9 @@ LOG = "log.txt"
 FEATURE_IMPORTANCE = "feature-importance.json"
 CONFUSION_MATRIX = "confusion-matrix.json"
 MODEL_CARD = "model-card.md"
+HOLDOUT = "holdout.parquet"
+GOLDEN_ROWS = "golden-rows.parquet"
+CHECKPOINTS_PREFIX = "checkpoints"
 
 
 class VersionKey(NamedTuple):
@@ -49,6 +52,11 @@ class VersionKey(NamedTuple):
     def current(self) -> str:
         """Key of the pointer to the current version of this model and type."""
         return f"{MODELS_PREFIX}/{self.model}/{self.model_type}/{CURRENT}"
+
+    @property
+    def champion(self) -> str:
+        """Key of the pointer to the champion of this model, whatever its type."""
+        return f"{MODELS_PREFIX}/{self.model}/{CURRENT}"
 
     @classmethod
     def from_manifest_key(cls, key: str) -> Self | None:
@@ -94,6 +102,14 @@ class Manifest(Model):
     target: str
     exclude: list[str]
     holdout_fraction: float
+    holdout: DataSource | None = Field(
+        default=None, description="Where the holdout was read from; None: drawn from the data."
+    )
+    mode: Literal["full", "incremental"] = "full"
+    partial: bool = Field(default=False, description="Saved when the run was cancelled.")
+    fingerprint: str | None = Field(
+        default=None, description="SHA-256 of what it was trained from: data, spec and image."
+    )
     cross_validation_folds: int | None = None
     hyperparameters: dict[str, Any]
     seed: int
@@ -122,8 +138,13 @@ class Manifest(Model):
 
 
 class CurrentPointer(Model):
-    """`current.json`: which version of a model consumers should load."""
+    """`current.json`: which version of a model consumers should load.
 
+    `models/<model>/current.json` names the champion of a Model, and goes before
+    `models/<model>/<modelType>/current.json`, which names what TrainingJobs made current.
+    """
+
+    model_type: ModelType | None = None
     version: str
     uri: str
     manifest_sha256: str

@@ -1,14 +1,14 @@
 """What the operator hands to a trainer pod, and what the pod hands back."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from trainyard_schema.base import Model
 from trainyard_schema.hyperparameters import validate_hyperparameters
-from trainyard_schema.spec import CrossValidation, DataSpec, ModelType, TrainingJobSpec
-from trainyard_schema.status import Metric, ModelVersion, Progress, Reason, Stage
+from trainyard_schema.spec import CrossValidation, DataSpec, Gate, ModelType, TrainingJobSpec
+from trainyard_schema.status import Metric, ModelVersion, Progress, Reason, Stage, Verdict
 
 EXIT_CODES: Mapping[Reason, int] = {
     Reason.INVALID_SPEC: 64,
@@ -17,6 +17,7 @@ EXIT_CODES: Mapping[Reason, int] = {
     Reason.INVALID_DATA: 67,
     Reason.INSUFFICIENT_DATA: 68,
     Reason.INSUFFICIENT_MEMORY: 69,
+    Reason.SCHEMA_MISMATCH: 71,
     Reason.STORAGE_UNAVAILABLE: 74,
     Reason.UPLOAD_FAILED: 75,
     Reason.TRAINER_CRASHED: 70,
@@ -31,6 +32,7 @@ NOT_RETRIED = (
     Reason.INVALID_DATA,
     Reason.INSUFFICIENT_DATA,
     Reason.INSUFFICIENT_MEMORY,
+    Reason.SCHEMA_MISMATCH,
 )
 """Failures that another attempt cannot mend."""
 
@@ -54,7 +56,12 @@ class RunConfig(Model):
     model: str
     model_types: list[ModelType] = Field(min_length=1, description="By completion index.")
     data: DataSpec
+    mode: Literal["full", "incremental"] = "full"
+    skip_if_unchanged: bool = False
+    on_cancel: Literal["discard", "save"] = "discard"
     overwrite: bool
+    gate: Gate | None = None
+    champion: str | None = None
     cross_validation: CrossValidation | None = None
     hyperparameters: dict[ModelType, dict[str, Any]] = Field(description="Complete, by model type.")
     seed: int
@@ -77,6 +84,7 @@ class RunResult(Model):
     model_type: ModelType | None = None
     version: ModelVersion | None = None
     metrics: list[Metric] = Field(default_factory=list, max_length=10)
+    verdict: Verdict | None = None
     reason: Reason | None = None
     message: str = Field(default="", max_length=2000)
 
@@ -101,7 +109,12 @@ def run_config(
         model=spec.model or name,
         model_types=list(spec.model_types),
         data=spec.data,
+        mode=spec.mode,
+        skip_if_unchanged=spec.skip_if_unchanged,
+        on_cancel=spec.on_cancel,
         overwrite=spec.overwrite,
+        gate=spec.gate,
+        champion=spec.champion,
         cross_validation=spec.cross_validation,
         hyperparameters={
             key: value.model_dump(mode="json") for key, value in hyperparameters.items()

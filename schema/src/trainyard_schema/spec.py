@@ -48,17 +48,16 @@ Quantity = Annotated[
     Field(json_schema_extra={"x-kubernetes-int-or-string": True}),
 ]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+DataUri = Annotated[
+    str,
+    StringConstraints(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\s]+$", max_length=1024),
+]
 
 
 class DataSpec(Model):
     """Which table to train on, and which of its columns."""
 
-    uri: Annotated[
-        str,
-        StringConstraints(
-            pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\s]+$", max_length=1024
-        ),
-    ] = Field(
+    uri: DataUri = Field(
         description="CSV or Parquet: s3://bucket/key, or a prefix that ends in / and holds files "
         "of one kind."
     )
@@ -73,6 +72,11 @@ class DataSpec(Model):
         ge=0.05,
         le=0.5,
         description="Share of the rows, stratified by class, kept back to measure the model on.",
+    )
+    holdout: DataUri | None = Field(
+        default=None,
+        description="Rows to measure the model on instead of a share, as CSV or Parquet. Rows that "
+        "are in it are not learned from.",
     )
 
     @model_validator(mode="after")
@@ -127,6 +131,55 @@ class Toleration(Model):
     toleration_seconds: int | None = Field(default=None, ge=0)
 
 
+class SliceFloor(Model):
+    """A bound on the metric for each value of a column."""
+
+    column: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    floor: float = Field(description="As the gate's floor, for the rows of each value.")
+    min_rows: int = Field(
+        default=100, ge=10, le=10**6, description="Values with fewer holdout rows are left out."
+    )
+
+
+class Gate(Model):
+    """What a version must stand up to before it may become the champion.
+
+    That it can be loaded, has the hashes of its manifest, and predicts what it predicted in
+    training, is always asked.
+    """
+
+    metric: (
+        Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)] | None
+    ) = Field(
+        default=None,
+        description="Metric of the holdout that floors and margin are about. Absent: the "
+        "task's first one.",
+    )
+    floor: float | None = Field(
+        default=None,
+        description="Least value of the metric; for errors such as log_loss and rmse the greatest.",
+    )
+    margin: float | None = Field(
+        default=None,
+        ge=0,
+        description="By how much the metric may be worse than the champion's on the same holdout, "
+        "at the confidence. Absent: they are not compared.",
+    )
+    confidence: float = Field(
+        default=0.95, ge=0.5, lt=1, description="Of the comparison, by paired bootstrap."
+    )
+    slices: list[SliceFloor] = Field(default_factory=list, max_length=16)
+    max_size: Quantity | None = Field(
+        default=None, description="Greatest size of the model file, such as 50Mi."
+    )
+    max_latency_ms: int | None = Field(
+        default=None,
+        ge=1,
+        le=60_000,
+        description="Longest time to score one row: 95th percentile, in milliseconds.",
+    )
+
+
 class TrainingSpec(Model):
     """What to train, on what, and with what: all of a run but its name and its course."""
 
@@ -134,13 +187,20 @@ class TrainingSpec(Model):
         description="The kind of model; all trains the three on one identical split."
     )
     data: DataSpec
-    mode: Literal["full"] = Field(
-        default="full", description="full trains from scratch, the only mode of this version."
+    mode: Literal["full", "incremental"] = Field(
+        default="full",
+        description="full trains from scratch; incremental continues from the champion, or else "
+        "from the current version of the same model and type.",
     )
-    overwrite: bool = Field(
+    skip_if_unchanged: bool = Field(
         default=False,
-        description="true makes the new version the current one; false leaves an existing current "
-        "version in place and files this one beside it. No version is ever destroyed.",
+        description="true trains nothing where the same data, spec and image have already left a "
+        "version: that one is the result.",
+    )
+    on_cancel: Literal["discard", "save"] = Field(
+        default="discard",
+        description="save: what is trained by the time of a cancel is filed as a partial version, "
+        "which never becomes current.",
     )
     cross_validation: CrossValidation | None = Field(
         default=None, description="Absent or null: no cross-validation."
@@ -192,6 +252,29 @@ class TrainingJobSpec(TrainingSpec):
         | None
     ) = Field(
         default=None, description="Name under which versions are filed; default metadata.name."
+    )
+    overwrite: bool = Field(
+        default=False,
+        description="true makes the new version the current one; false leaves an existing current "
+        "version in place and files this one beside it. No version is ever destroyed. A version "
+        "with a gate never becomes current by itself.",
+    )
+    gate: Gate | None = Field(
+        default=None,
+        description="Have the version judged as a candidate. A Model sets it on each of its runs.",
+    )
+    champion: (
+        Annotated[
+            str,
+            StringConstraints(
+                pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\s]+/$", max_length=1024
+            ),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="URI of the version that the gate compares with, whose holdout is used, and "
+        "from which mode incremental continues. A Model sets it on each of its runs.",
     )
     suspend: bool = Field(default=False, description="true: no pod runs until it is false again.")
     cancel: bool = Field(

@@ -58,6 +58,8 @@ class Reason(StrEnum):
     INVALID_DATA = "InvalidData"
     INSUFFICIENT_DATA = "InsufficientData"
     """There are too few rows, or too few of a class; the message has the counts."""
+    SCHEMA_MISMATCH = "SchemaMismatch"
+    """The data do not have the columns or classes of the version to continue from."""
     INSUFFICIENT_MEMORY = "InsufficientMemory"
     """The table cannot be trained on within the memory limit; nothing was trained."""
     STORAGE_UNAVAILABLE = "StorageUnavailable"
@@ -147,7 +149,40 @@ class ModelVersion(Model):
     sha256: str = Field(max_length=64, description="Of the model file.")
     size_bytes: int = Field(ge=0, description="Of the model file.")
     current: bool = Field(description="Whether this run made it the current version of its model.")
+    unchanged: bool | None = Field(
+        default=None,
+        description="true: trained by an earlier run from the same data, spec and image.",
+    )
+    partial: bool | None = Field(
+        default=None, description="true: saved when the run was cancelled. It is never promoted."
+    )
     duration_seconds: float = Field(ge=0, description="From the trainer's start to the manifest.")
+
+
+class Verdict(Model):
+    """What the gate found out about a version. Numbers are decimals as text."""
+
+    model_type: ModelType
+    version: str = Field(max_length=64)
+    passed: bool
+    reasons: list[Annotated[str, StringConstraints(max_length=256)]] = Field(
+        default_factory=list,
+        max_length=8,
+        description="What it failed, or what a person should know.",
+    )
+    metric: str | None = Field(default=None, max_length=64)
+    value: str | None = Field(default=None, max_length=32, description="Of the metric.")
+    champion: str | None = Field(
+        default=None, max_length=1024, description="URI of the version it was compared with."
+    )
+    champion_value: str | None = Field(
+        default=None, max_length=32, description="Of the metric, on the same rows."
+    )
+    lower_bound: str | None = Field(
+        default=None,
+        max_length=32,
+        description="Of how much better than the champion's the value is; negative is worse.",
+    )
 
 
 class LastFailure(Model):
@@ -184,3 +219,6 @@ class TrainingJobStatus(Model):
     )
     metrics: list[Metric] = Field(default_factory=list, max_length=32)
     models: list[ModelVersion] = Field(default_factory=list, max_length=8)
+    verdicts: list[Verdict] | None = Field(
+        default=None, max_length=8, description="Absent: there is no gate, or no verdict yet."
+    )

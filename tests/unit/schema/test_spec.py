@@ -16,6 +16,8 @@ def test_a_minimal_spec_has_the_documented_defaults() -> None:
         "modelType": "xgboost",
         "data": {**DATA, "exclude": [], "holdoutFraction": 0.2},
         "mode": "full",
+        "skipIfUnchanged": False,
+        "onCancel": "discard",
         "overwrite": False,
         "hyperparameters": {},
         "seed": 42,
@@ -36,7 +38,7 @@ def test_a_minimal_spec_has_the_documented_defaults() -> None:
     ("change", "message"),
     [
         ({"modelType": "svm"}, "modelType: Input should be 'xgboost'"),
-        ({"mode": "incremental"}, "mode: Input should be 'full' (got 'incremental')"),
+        ({"mode": "partial"}, "mode: Input should be 'full' or 'incremental' (got 'partial')"),
         ({"image": "evil"}, "image: Extra inputs are not permitted"),
         ({"data": {**DATA, "uri": "/etc/passwd"}}, "data.uri: String should match"),
         ({"data": {**DATA, "exclude": ["churned"]}}, "data: exclude must not contain the target"),
