@@ -9,10 +9,11 @@ DEV := .venv/bin/trainyard-dev
 export UV_PYTHON_DOWNLOADS := never
 export CLUSTER DATA TARGET JOB SUBJECT IMAGE_REGISTRY
 
-.PHONY: help demo test up down status images lint format bench logs kubeconfig env token crd install
+.PHONY: help demo test up down status images lint format bench bench-quality bench-trainer logs \
+	kubeconfig env token crd install
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: install ## Cluster, images, chart, data, three trained models. DATA=file.csv TARGET=column: your own
 	@$(DEV) demo $(if $(DATA),--data "$(DATA)") $(if $(TARGET),--target "$(TARGET)")
@@ -46,6 +47,12 @@ format: install ## Format and mend what can be mended
 bench: install ## Measure; the last line is one JSON object
 	@$(DEV) bench
 
+bench-quality: install ## Compare the models with plain scikit-learn; the last line is one JSON object
+	@$(DEV) bench-quality
+
+bench-trainer: install ## Time and memory of the trainer beside a plain script, up to 1M rows (half an hour)
+	@$(DEV) bench-trainer
+
 logs: install ## Follow the operator and the API. JOB=name: one TrainingJob
 	@$(DEV) logs $(if $(JOB),--job "$(JOB)")
 
@@ -58,7 +65,7 @@ env: install ## Print what makes kubectl and helm use this cluster: eval "$$(mak
 token: install ## Print a bearer token for the API. SUBJECT=name
 	@$(DEV) token $(if $(SUBJECT),--subject "$(SUBJECT)")
 
-crd: install ## Write the chart's CRD from the schema
+crd: install ## Write the chart's CRDs from the schema
 	@$(DEV) crd
 
 install: .venv/.installed

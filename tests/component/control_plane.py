@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 T = TypeVar("T")
-ADMIN, API = "admin", "api"
+ADMIN, API, OPERATOR = "admin", "api", "operator"
 _START_SECONDS = 90
 _STOP_SECONDS = 20
 
@@ -104,8 +104,16 @@ class Rest:
         found = self.get(path, **query)
         return list(found["items"]) if found else []
 
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return self._answer(self._client.post(path, json=body))
+    def table(self, path: str) -> dict[str, Any]:
+        """What kubectl shows of the only object: the cells by the names of their columns."""
+        headers = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
+        found = self._answer(self._client.get(path, headers=headers))
+        [row] = found["rows"]
+        titles = [column["name"] for column in found["columnDefinitions"]]
+        return dict(zip(titles, row["cells"], strict=True))
+
+    def post(self, path: str, body: dict[str, Any], **query: str) -> dict[str, Any]:
+        return self._answer(self._client.post(path, json=body, params=query))
 
     def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         headers = {"Content-Type": "application/merge-patch+json"}
@@ -117,7 +125,7 @@ class Rest:
 
 @dataclass(frozen=True)
 class ControlPlane:
-    """A running control plane. The user `admin` may do everything; `api` what a test allows."""
+    """A running control plane. The user `admin` may do everything; others what a test allows."""
 
     apiserver: "subprocess.Popen[bytes]"
     kubeconfigs: dict[str, Path]
@@ -138,7 +146,7 @@ def control_plane(binary: Path, folder: Path) -> Iterator[ControlPlane]:
     """Start everything; stop everything."""
     (port,) = free_ports(1)
     url = f"https://127.0.0.1:{port}"
-    tokens = {user: secrets.token_hex() for user in (ADMIN, API)}
+    tokens = {user: secrets.token_hex() for user in (ADMIN, API, OPERATOR)}
     certificate = folder / "certificates" / "apiserver.crt"
     kubeconfigs = {user: folder / f"kubeconfig-{user}" for user in tokens}
     for user, path in kubeconfigs.items():
@@ -189,7 +197,7 @@ def _apiserver(
     with token_file.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow([tokens[ADMIN], ADMIN, ADMIN, "system:masters"])
-        rows.writerow([tokens[API], API, API])
+        rows.writerows([tokens[user], user, user] for user in (API, OPERATOR))
     return [
         str(binary),
         "kube-apiserver",

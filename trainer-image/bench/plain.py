@@ -70,22 +70,27 @@ def fit_xgboost(train, labels, holdout, path):
     rows, watched, y_rows, y_watched = train_test_split(
         typed(train), labels, test_size=0.15, stratify=labels, random_state=SEED
     )
+    parameters = dict(PARAMETERS)
+    if parameters["min_child_weight"] is None:
+        parameters["min_child_weight"] = max(1.0, min(5.0, len(train) / 1000))
     model = xgb.XGBClassifier(
-        **PARAMETERS, tree_method="hist", enable_categorical=True, n_jobs=THREADS, random_state=SEED
+        **parameters, tree_method="hist", enable_categorical=True, n_jobs=THREADS, random_state=SEED
     )
     model.fit(rows, y_rows, eval_set=[(rows, y_rows), (watched, y_watched)], verbose=False)
     model.save_model(path / "model.ubj")
     return model.predict_proba(typed(holdout))[:, 1], {"levels": levels}
 
 
-def _pipeline(train, scale):
+def _pipeline(train, one_hot_levels, scale):
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
     numeric = list(train.select_dtypes("number").columns)
     categorical = [name for name in train.columns if name not in numeric]
+    few = [name for name in categorical if train[name].nunique() <= one_hot_levels]
+    many = [name for name in categorical if name not in few]
     steps = [SimpleImputer(strategy="median", add_indicator=True)]
     if scale:
         steps.append(StandardScaler())
@@ -93,9 +98,25 @@ def _pipeline(train, scale):
         [
             ("numeric", make_pipeline(*steps), numeric),
             (
-                "categorical",
-                OneHotEncoder(handle_unknown="ignore", max_categories=100, sparse_output=False),
-                categorical,
+                "few",
+                OneHotEncoder(
+                    handle_unknown="ignore",
+                    max_categories=100,
+                    sparse_output=False,
+                    dtype=np.float32,
+                ),
+                few,
+            ),
+            (
+                "many",
+                OrdinalEncoder(
+                    handle_unknown="use_encoded_value",
+                    unknown_value=-1,
+                    encoded_missing_value=-1,
+                    max_categories=100,
+                    dtype=np.float32,
+                ),
+                many,
             ),
         ]
     )
@@ -109,8 +130,10 @@ def fit_random_forest(train, labels, holdout, path):
     parameters = dict(PARAMETERS)
     if parameters["min_samples_leaf"] is None:
         parameters["min_samples_leaf"] = max(1, min(20, len(train) // 500))
+    if parameters["max_features"] == "auto":
+        parameters["max_features"] = "sqrt"
     forest = RandomForestClassifier(**parameters, n_jobs=THREADS, random_state=SEED)
-    model = make_pipeline(_pipeline(train, scale=False), forest)
+    model = make_pipeline(_pipeline(train, one_hot_levels=10, scale=False), forest)
     model.fit(train, labels)
     skops.io.dump(model, path / "model.skops")
     return model.predict_proba(holdout)[:, 1], {}
@@ -126,12 +149,14 @@ def fit_neural_net(train, labels, holdout, path):
     rows, watched, y_rows, y_watched = train_test_split(
         train, labels, test_size=0.1, stratify=labels, random_state=SEED
     )
-    prepare = _pipeline(train, scale=True)
+    prepare = _pipeline(train, one_hot_levels=100, scale=True)
     x = torch.tensor(prepare.fit_transform(rows), dtype=torch.float32)
     x_watched = torch.tensor(prepare.transform(watched), dtype=torch.float32)
     y = torch.tensor(y_rows, dtype=torch.float32)
     y_watched = torch.tensor(y_watched, dtype=torch.float32)
     members = PARAMETERS["ensemble_size"]
+    nearest = 2 ** round(math.log2(max(1, len(train) / 40)))
+    batch_size = PARAMETERS["batch_size"] or max(32, min(128, nearest))
 
     class Linear(nn.Module):
         def __init__(self, inputs, outputs):
@@ -162,7 +187,7 @@ def fit_neural_net(train, labels, holdout, path):
     best, best_epoch, weights = math.inf, 0, None
     for epoch in range(1, PARAMETERS["max_epochs"] + 1):
         net.train()
-        for batch in torch.randperm(len(x)).split(PARAMETERS["batch_size"]):
+        for batch in torch.randperm(len(x)).split(batch_size):
             optimizer.zero_grad()
             loss = nn.functional.binary_cross_entropy_with_logits(
                 outputs(x[batch]), y[batch].expand(members, -1)

@@ -20,7 +20,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from moto.server import ThreadedMotoServer
-from trainyard_schema import ModelType, RunResult, StorageConfig, TrainingJobSpec, run_config
+from trainyard_schema import (
+    ModelType,
+    ModelVersion,
+    RunResult,
+    StorageConfig,
+    TrainingJobSpec,
+    run_config,
+)
 
 BUCKET = "trainyard"
 FAST = {
@@ -115,6 +122,7 @@ class Trainer:
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
     document: str = ""
+    bucket: str = BUCKET
     _number: int = 0
 
     def put(self, frame: pd.DataFrame, key: str = "data/table.csv") -> None:
@@ -124,10 +132,10 @@ class Trainer:
             body = buffer.getvalue()
         else:
             body = frame.to_csv(index=False).encode()
-        self.client.put_object(Bucket=BUCKET, Key=key, Body=body)
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=body)
 
     def start(self, model_type: str, *, port: int = 0, **fields: Any) -> subprocess.Popen[str]:
-        data = {"uri": f"s3://{BUCKET}/data/table.csv", "target": "y", "exclude": ["id"]}
+        data = {"uri": f"s3://{self.bucket}/data/table.csv", "target": "y", "exclude": ["id"]}
         data |= fields.pop("data", {})
         hyperparameters = FAST[model_type] | fields.pop("hyperparameters", {})
         config = run_config(
@@ -135,7 +143,7 @@ class Trainer:
             namespace="test",
             name="made",
             uid="0000",
-            storage=StorageConfig(bucket=BUCKET, endpoint_url=self.endpoint),
+            storage=StorageConfig(bucket=self.bucket, endpoint_url=self.endpoint),
             image="test-image",
         ).model_copy(update={"hyperparameters": {ModelType(model_type): hyperparameters}})
         self.document = config.to_json()
@@ -179,17 +187,56 @@ class Trainer:
     def download(self, result: RunResult) -> Path:
         """A published version in a folder of its own."""
         assert result.version is not None
-        prefix = result.version.uri.removeprefix(f"s3://{BUCKET}/")
+        prefix = result.version.uri.removeprefix(f"s3://{self.bucket}/")
         folder = self.folder / result.version.version
         folder.mkdir()
-        for key in keys(self.client, prefix):
-            self.client.download_file(BUCKET, key, str(folder / key.rpartition("/")[2]))
+        for item in self.client.list_objects_v2(Bucket=self.bucket, Prefix=prefix)["Contents"]:
+            name = item["Key"].rpartition("/")[2]
+            self.client.download_file(self.bucket, item["Key"], str(folder / name))
         return folder
+
+
+@dataclass
+class Filed:
+    """Versions to load, by model type, and "prices"."""
+
+    endpoint: str
+    client: Any
+    versions: dict[str, ModelVersion]
+    folders: dict[str, Path]
+    """Copies of them."""
 
 
 @pytest.fixture
 def trainer(endpoint: str, s3: Any, tmp_path: Path) -> Trainer:
     return Trainer(endpoint, s3, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def filed(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filed]:
+    """The model "made" of every type, and the regression "prices", in a bucket that is only read.
+
+    The table has a column of codes, which are text since one of them is not a number.
+    """
+    client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
+    client.create_bucket(Bucket="filed")
+    trainer = Trainer(endpoint, client, tmp_path_factory.mktemp("filed"), bucket="filed")
+    versions, folders = {}, {}
+    for name, task, model_type in [
+        *(("made", "binary", str(model_type)) for model_type in ModelType),
+        ("prices", "regression", "xgboost"),
+    ]:
+        frame = make_frame(task)
+        frame["code"] = np.where(
+            frame["flag"] == "Yes", "007", np.where(frame.index % 2, "08", "X")
+        )
+        trainer.put(frame)
+        outcome = trainer.run(model_type, model=name)
+        assert outcome.result.version is not None, outcome.result
+        key = model_type if name == "made" else name
+        versions[key], folders[key] = outcome.result.version, trainer.download(outcome.result)
+    yield Filed(endpoint, client, versions, folders)
+    client.close()
 
 
 def wait_for_line(process: subprocess.Popen[str], text: str) -> str:

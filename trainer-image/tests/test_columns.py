@@ -58,3 +58,15 @@ def test_scoring_converts_or_names_the_value() -> None:
     assert codes.to_pylist() == ["1", "2"]
     with pytest.raises(TrainerError, match=r"column 'age' must be of kind number.*'old'"):
         convert("age", pa.chunked_array([["3", "old"]]), ColumnKind.NUMBER)
+
+
+@pytest.mark.parametrize("text", ["0228-11-15", "7597-06-23"])
+def test_times_far_away_have_parts(text: str) -> None:
+    _, column = understand("t", pa.chunked_array([[text]]))
+    assert np.isfinite([part[0] for part in time_parts(column).values()]).all()
+
+
+def test_integers_beyond_floats_are_the_nearest_float() -> None:
+    column = pa.chunked_array([[2**60 + 1, 2**53 + 1]])
+    assert convert("n", column, ColumnKind.NUMBER).to_pylist() == [2.0**60, 2.0**53]
+    assert numbers(column).tolist() == [2.0**60, 2.0**53]

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +56,16 @@ def test_cgroup_v1_without_limit(tmp_path: Path) -> None:
 
 def test_no_cgroup_at_all(tmp_path: Path) -> None:
     assert cpu_quota(tmp_path / "cg", tmp_path / "self") is None
+
+
+def test_arrow_follows_as_well() -> None:
+    # Arrow has threads for work, by OMP_NUM_THREADS, and others for input, by ARROW_IO_THREADS.
+    script = (
+        "from trainyard_trainer.cpu import limit_threads; threads = limit_threads(); "
+        "import pyarrow; print(threads, pyarrow.cpu_count(), pyarrow.io_thread_count())"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.endswith("_THREADS")}
+    output = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert len(set(output)) == 1

@@ -40,6 +40,51 @@ def test_a_column_that_turns_to_text_late_is_text(tmp_path: Path) -> None:
     assert len(table) == 100_001
 
 
+def _blocks(*parts: tuple[str, int]) -> bytes:
+    """A CSV with columns a and b whose rows `(value of a, times)` fill more than one block."""
+    return b"a,b\n" + b"".join(
+        (value.encode("latin-1") + b"," + b"x" * 100 + b"\n") * count for value, count in parts
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "late", "kind", "values"),
+    [
+        ("1", "2.5", pa.string(), ["1", "2.5"]),
+        ("", "late", pa.string(), [None, "late"]),
+        ("2024-01-01", "2024-01-02 10:00", pa.string(), ["2024-01-01", "2024-01-02 10:00"]),
+        ("007", "x", pa.string(), ["007", "x"]),
+        ("x", "y", pa.string(), ["x", "y"]),
+    ],
+)
+def test_a_column_is_typed_by_all_of_its_values(
+    tmp_path: Path, first: str, late: str, kind: pa.DataType, values: list[str | None]
+) -> None:
+    table = read(_files(tmp_path, _blocks((first, 100_000), (late, 1))))
+    assert table["a"].type == kind
+    assert [table["a"][0].as_py(), table["a"][-1].as_py()] == values
+    assert len(table) == 100_001
+
+
+def test_many_columns_that_change_late(tmp_path: Path) -> None:
+    names = [f"c{number}" for number in range(8)]
+    early = ",".join("1" for _ in names) + "," + "x" * 100 + "\n"
+    late = ["1"] * len(names)
+    lines = []
+    for number in range(len(names)):
+        late[number] = "word"
+        lines.append(",".join(late) + ",x\n")
+    text = ",".join(names) + ",pad\n" + early * 100_000 + "".join(lines)
+    table = read(_files(tmp_path, text.encode()))
+    assert {table[name].type for name in names} == {pa.string()}
+    assert table["c7"][-1].as_py() == "word"
+
+
+def test_bytes_after_the_first_block_are_named(tmp_path: Path) -> None:
+    with pytest.raises(TrainerError, match="column 'a' is not UTF-8"):
+        read(_files(tmp_path, _blocks(("x", 100_000), ("\xff", 1))))
+
+
 def test_several_files_are_one_table(tmp_path: Path) -> None:
     table = read(_files(tmp_path, b"a,b\n1,x\n", b"b,a\ny,2.5\n", b"a,b\nz,1\n"))
     assert table.column_names == ["a", "b"]

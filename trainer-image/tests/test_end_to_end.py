@@ -5,11 +5,13 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from trainyard_schema import Manifest
 from trainyard_schema.artifacts import CurrentPointer
@@ -77,7 +79,6 @@ def test_a_run_leaves_a_version_that_scores_again(
 def test_the_holdout_metric_is_that_of_the_saved_version(
     trainer: Any, make_frame: MakeFrame, model_type: str
 ) -> None:
-    import pyarrow as pa
     from trainyard_schema import DataSpec
     from trainyard_trainer import training
     from trainyard_trainer.metrics import evaluate
@@ -88,12 +89,32 @@ def test_the_holdout_metric_is_that_of_the_saved_version(
     outcome = trainer.run(model_type, data={"uri": uri}, seed=5)
     spec = DataSpec(uri=uri, target="y", exclude=["id"])
     dataset = training.validate(pa.Table.from_pandas(frame, preserve_index=False), spec, 5)
-    scores = scoring.load(trainer.download(outcome.result)).predict(frame.iloc[dataset.holdout])
+    scorer = scoring.load(trainer.download(outcome.result))
+    scores = scorer.predict(frame.iloc[dataset.holdout])
     values = dataset.target.values[dataset.holdout]
-    metrics = evaluate(dataset.target.task, values, scores)
+    metrics = evaluate(dataset.target.task, values, scores, threshold=scorer.schema.threshold)
     assert {m.name: m.value for m in outcome.result.metrics} == {
         name: f"{value:.6g}" for name, value in metrics.items()
     }
+
+
+def test_calibration_and_threshold_come_with_the_version(trainer: Any) -> None:
+    # Much noise beside one good column: the mean of many trees is too careful.
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(random.normal(size=(1200, 20)), columns=[f"x{n}" for n in range(20)])
+    frame["y"] = np.where(frame[["x0", "x1", "x2"]].sum(axis=1) > 1.5, "rare", "often")
+    trainer.put(frame)
+    trees = {"n_estimators": 100}
+    outcome = trainer.run("random-forest", data={"exclude": []}, hyperparameters=trees)
+    scorer = scoring.load(trainer.download(outcome.result))
+    assert scorer.schema.calibration is not None
+    assert scorer.schema.calibration.slope > 1
+    assert 0.3 < scorer.schema.threshold < 0.7
+    careful = replace(scorer._model, calibration=None)
+    rows = pa.Table.from_pandas(frame.drop(columns="y"))
+    np.testing.assert_array_equal(
+        scorer.predict(frame), scorer.schema.calibration.apply(careful.predict(rows))
+    )
 
 
 def test_csv_and_parquet_and_parts_give_the_same_model(trainer: Any, make_frame: MakeFrame) -> None:
@@ -125,12 +146,16 @@ def test_cross_validation_is_reported_beside_the_holdout(
 ) -> None:
     trainer.put(make_frame("binary"))
     result = trainer.run("random-forest", crossValidation={"folds": 3}).result
-    assert len(result.metrics) == 10
+    assert len(result.metrics) == 9
     names = [m.name for m in result.metrics if m.split == "cross-validation"]
-    assert names == ["roc_auc", "roc_auc_std", "pr_auc", "pr_auc_std"]
+    assert names == ["roc_auc", "roc_auc_std"]
     folder = trainer.download(result)
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert len(metrics["crossValidation"]) == 12
+    assert len(metrics["crossValidation"]) == 14
+    assert set(metrics["holdoutIntervals"]) == set(metrics["holdout"])
+    assert set(metrics["holdoutPerClass"]) == {"No", "Yes"}
+    low, high = scoring.verify(folder).metric_intervals["roc_auc"]
+    assert low <= metrics["holdout"]["roc_auc"] <= high
     history = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     assert [*dict.fromkeys(r["fit"] for r in history)] == ["fold 1", "fold 2", "fold 3", "final"]
     assert "0." in (folder / "model-card.md").read_text()
@@ -168,6 +193,18 @@ def test_progress_and_metrics_are_served(
     assert 'trainyard_trainer_stage{stage="Training"} 1.0' in text
     assert "process_resident_memory_bytes" in text
     stop(process)
+
+
+def test_an_xgboost_run_imports_no_other_library(trainer: Any, make_frame: MakeFrame) -> None:
+    trainer.put(make_frame("binary"))
+    trainer.environment["PYTHONPROFILEIMPORTTIME"] = "1"
+    process = trainer.start("xgboost")
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    lines = [line for line in output.splitlines() if line.startswith("import time:")]
+    imported = [line.rpartition("|")[2].strip() for line in lines]
+    assert "xgboost" in imported
+    assert not [name for name in imported if name.startswith(("torch.", "sklearn."))]
 
 
 def test_a_changed_file_is_found_when_loading(trainer: Any, make_frame: MakeFrame) -> None:

@@ -81,7 +81,7 @@ def test_too_few_rows_of_a_class_for_the_folds(trainer: Any, make_frame: MakeFra
     frame["y"] = ["rare"] * 4 + ["common"] * (len(frame) - 4)
     trainer.put(frame)
     outcome = trainer.run("random-forest", crossValidation={"folds": 5})
-    _check(outcome, Reason.INVALID_DATA, "'rare'", "spec.crossValidation.folds")
+    _check(outcome, Reason.INSUFFICIENT_DATA, "'rare'", "spec.crossValidation.folds")
 
 
 def test_a_bucket_for_models_that_is_missing(trainer: Any, s3: Any, make_frame: MakeFrame) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from sklearn import metrics as reference
-from trainyard_trainer.metrics import evaluate
+from trainyard_trainer.metrics import evaluate, per_class
 from trainyard_trainer.target import Task
 
 
@@ -24,9 +24,29 @@ def test_binary_agrees_with_scikit_learn(seed: int) -> None:
             "log_loss": reference.log_loss(truth, probability),
             "brier": reference.brier_score_loss(truth, score),
             "f1": reference.f1_score(truth, score >= 0.5),
+            "balanced_accuracy": reference.balanced_accuracy_score(truth, score >= 0.5),
             "accuracy": reference.accuracy_score(truth, score >= 0.5),
         }
     )
+
+
+def test_the_threshold_decides_what_counts_as_positive() -> None:
+    truth, probability = _probabilities(200, 2, 0)
+    guess = probability[:, 1] >= 0.3
+    metrics = evaluate(Task.BINARY, truth, probability, threshold=0.3)
+    assert metrics["f1"] == pytest.approx(reference.f1_score(truth, guess))
+    assert metrics["accuracy"] == pytest.approx(reference.accuracy_score(truth, guess))
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_each_class_agrees_with_scikit_learn(classes: int) -> None:
+    truth, probability = _probabilities(200, classes, 0)
+    guess = probability[:, 1] >= 0.4 if classes == 2 else probability.argmax(axis=1)
+    names = [f"class {number}" for number in range(classes)]
+    found = per_class(names, truth, probability, threshold=0.4)
+    expected = reference.precision_recall_fscore_support(truth, guess)
+    for number, name in enumerate(names):
+        assert [*found[name].values()] == pytest.approx([part[number] for part in expected])
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -1,5 +1,6 @@
 """Each model type through training, saving and loading, without a store."""
 
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,9 @@ import pyarrow as pa
 import pytest
 from trainyard_schema import DataSpec, ModelType, validate_hyperparameters
 from trainyard_trainer import training
-from trainyard_trainer.preprocessing import rows_of
+from trainyard_trainer.errors import TrainerError
+from trainyard_trainer.memory import resident
+from trainyard_trainer.preprocessing import matrix_width, rows_of
 
 SPEC = DataSpec(uri="s3://bucket/key", target="y", exclude=["id"])
 SMALL: dict[ModelType, dict[str, Any]] = {
@@ -51,7 +54,8 @@ def test_learns_and_loads_to_the_same_bits(
     model.fitted.save(path)
     again = implementation(model_type).load(path, model.shape, threads=1)
     matrix = model.preprocessor.transform(dataset.features)
-    np.testing.assert_array_equal(again.predict(matrix), prediction)
+    loaded = dataclasses.replace(model, fitted=again)
+    np.testing.assert_array_equal(loaded.predict(dataset.features), prediction)
     assert again.units == model.fitted.units > 0
     metrics = training.measure(model, dataset, dataset.holdout)
     if model_type != ModelType.NEURAL_NET:
@@ -95,20 +99,86 @@ def test_chunks_of_trees_are_the_forest_grown_at_once(
         n_estimators=13, min_samples_leaf=1, random_state=3, max_features="sqrt"
     ).fit(model.preprocessor.transform(rows), dataset.target.values[dataset.training])
     matrix = model.preprocessor.transform(dataset.features)
-    np.testing.assert_array_equal(plain.predict_proba(matrix), model.predict(dataset.features))
+    np.testing.assert_array_equal(plain.predict_proba(matrix), model.fitted.predict(matrix))
 
 
-def test_leaves_follow_the_rows_unless_given() -> None:
+def test_the_forest_knows_what_its_trees_say_of_rows_they_did_not_draw(
+    make_frame: Callable[..., pd.DataFrame], tmp_path: Path
+) -> None:
+    model, dataset, _ = _train(make_frame("binary"), ModelType.RANDOM_FOREST)
+    out_of_bag = model.fitted.out_of_bag
+    assert out_of_bag is not None
+    assert out_of_bag.shape == (len(dataset.training), 2)
+    truth = dataset.target.values[dataset.training]
+    known = ~np.isnan(out_of_bag[:, 0])
+    rows = rows_of(dataset.features, dataset.training, list(dataset.kinds))
+    seen = model.fitted.predict(model.preprocessor.transform(rows))
+
+    def accuracy(probability: np.ndarray) -> float:
+        return float((probability[known].argmax(axis=1) == truth[known]).mean())
+
+    # Trees know the rows that they drew by heart.
+    assert 0.7 < accuracy(out_of_bag) < accuracy(seen)
+    # The file holds the trees alone.
+    from trainyard_trainer.models import implementation
+
+    model.fitted.save(tmp_path / "model.skops")
+    again = implementation(ModelType.RANDOM_FOREST).load(
+        tmp_path / "model.skops", model.shape, threads=1
+    )
+    assert again.out_of_bag is None
+
+
+@pytest.mark.parametrize("model_type", ModelType)
+def test_the_width_of_the_matrix_is_known_before_it_is_made(
+    model_type: ModelType, make_frame: Callable[..., pd.DataFrame]
+) -> None:
+    model, dataset, _ = _train(make_frame("binary"), model_type)
+    width = matrix_width(dataset.features, dataset.kinds, model_type)
+    # Two for each of the two columns of text: rare and missing values, should there be any.
+    assert 0 <= width - len(model.shape.columns) <= 4
+
+
+@pytest.mark.parametrize("model_type", ModelType)
+def test_a_limit_that_cannot_do_is_refused_before_training(
+    model_type: ModelType, make_frame: Callable[..., pd.DataFrame]
+) -> None:
+    table = pa.Table.from_pandas(make_frame("binary"), preserve_index=False)
+    dataset = training.validate(table, SPEC, seed=3)
+    given = validate_hyperparameters((model_type,), {})[model_type]
+    learner = training.learner_for(dataset, model_type, given, seed=3, threads=1)
+    assert training.check_memory(learner, dataset, None) == []
+    with pytest.raises(TrainerError, match=r"training on 320 rows .* spec\.resources\.limits\.mem"):
+        training.check_memory(learner, dataset, resident() // 2)
+
+
+def test_a_large_forest_keeps_rows_apart_instead() -> None:
     from trainyard_trainer.models import implementation
 
     forest = implementation(ModelType.RANDOM_FOREST)
-    sizes = {}
-    for rows in (100, 5000, 1_000_000):
-        given = validate_hyperparameters((ModelType.RANDOM_FOREST,), {})
-        sizes[rows] = forest.complete(given[ModelType.RANDOM_FOREST], rows).min_samples_leaf
-    assert sizes == {100: 1, 5000: 10, 1_000_000: 20}
-    fixed = validate_hyperparameters((ModelType.RANDOM_FOREST,), {"min_samples_leaf": 3})
-    assert forest.complete(fixed[ModelType.RANDOM_FOREST], 10**6).min_samples_leaf == 3
+    given = validate_hyperparameters((ModelType.RANDOM_FOREST,), {})[ModelType.RANDOM_FOREST]
+    assert forest.validation_share(given, 20_000) == 0
+    assert forest.validation_share(given, 20_001) == 0.1
+
+
+@pytest.mark.parametrize(
+    ("model_type", "name", "expected"),
+    [
+        (ModelType.XGBOOST, "min_child_weight", {100: 1.0, 2500: 2.5, 1_000_000: 5.0}),
+        (ModelType.NEURAL_NET, "batch_size", {100: 32, 2500: 64, 1_000_000: 128}),
+    ],
+)
+def test_other_defaults_follow_the_rows_unless_given(
+    model_type: ModelType, name: str, expected: dict[int, float]
+) -> None:
+    from trainyard_trainer.models import implementation
+
+    module = implementation(model_type)
+    default = validate_hyperparameters((model_type,), {})[model_type]
+    found = {rows: getattr(module.complete(default, rows), name) for rows in expected}
+    assert found == expected
+    given = validate_hyperparameters((model_type,), {name: 7})[model_type]
+    assert getattr(module.complete(given, 100), name) == 7
 
 
 def test_a_damaged_tree_is_refused(make_frame: Callable[..., pd.DataFrame], tmp_path: Path) -> None:

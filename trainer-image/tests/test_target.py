@@ -29,6 +29,8 @@ def _understand(values: list[object]) -> Target:
         ([*range(40)], Task.REGRESSION, []),
         ([x / 7 for x in range(40)], Task.REGRESSION, []),
         ([0.5, 1.5, 2.5] * 10, Task.REGRESSION, []),
+        ([0.0, -6e29] * 10, Task.BINARY, [-6e29, 0.0]),
+        ([0.0, -0.0, 1.0] * 10, Task.BINARY, [0, 1]),
     ],
 )
 def test_task(values: list[object], task: Task, classes: list[object]) -> None:
@@ -50,10 +52,7 @@ def test_rows_without_target_are_left_out_with_a_warning() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (["a", "b"] * 5, "10 rows with a target are too few"),
-        ([], "0 rows with a target are too few"),
         (["a"] * 30, "same value 'a' in every row"),
-        ([*["a"] * 29, "b"], "class 'b' has 1 row"),
         ([float("inf"), *np.arange(30.0)], "infinite"),
         ([f"id-{i}" for i in range(300)], "text with 300 different values"),
     ],
@@ -62,6 +61,20 @@ def test_bad_targets(values: list[object], message: str) -> None:
     with pytest.raises(TrainerError, match=message) as caught:
         _understand(values)
     assert caught.value.reason == Reason.INVALID_DATA
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["a", "b"] * 5, "10 rows with a target are too few"),
+        ([], "0 rows with a target are too few"),
+        ([*["a"] * 29, "b"], "class 'b' has 1 row"),
+    ],
+)
+def test_too_little_data(values: list[object], message: str) -> None:
+    with pytest.raises(TrainerError, match=message) as caught:
+        _understand(values)
+    assert caught.value.reason == Reason.INSUFFICIENT_DATA
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 from trainyard_schema import TERMINAL_PHASES, Phase, TrainingJobStatus, names
 
-from trainyard_controller.objects import Document, TrainingJob
+from trainyard_controller.objects import Document
 
 COMPONENT = "trainyard-controller"
 _MESSAGE_LENGTH = 1024
@@ -40,28 +40,50 @@ def announcement(before: TrainingJobStatus, after: TrainingJobStatus) -> Announc
     return None
 
 
+class Subject(Protocol):
+    """What an Event is about."""
+
+    @property
+    def kind(self) -> str:
+        """Its kind."""
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def uid(self) -> str:
+        """Its uid."""
+
+    @property
+    def generation(self) -> int:
+        """The generation of its spec."""
+
+
 def build_event(
-    training_job: TrainingJob, announced: Announcement, now: datetime, *, instance: str
+    subject: Subject, announced: Announcement, now: datetime, *, instance: str
 ) -> Document:
     """The core/v1 Event of an announcement. Its name follows from what it says: it shows once."""
-    said = "\0".join(
-        (training_job.uid, str(training_job.generation), announced.reason, announced.message)
-    )
+    said = "\0".join((subject.uid, str(subject.generation), announced.reason, announced.message))
     digest = hashlib.sha256(said.encode()).hexdigest()[:16]
     time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {
-            "name": f"{names.slug(training_job.name, 200)}.{digest}",
-            "namespace": training_job.namespace,
+            "name": f"{names.slug(subject.name, 200)}.{digest}",
+            "namespace": subject.namespace,
         },
         "involvedObject": {
             "apiVersion": names.API_VERSION,
-            "kind": names.KIND,
-            "namespace": training_job.namespace,
-            "name": training_job.name,
-            "uid": training_job.uid,
+            "kind": subject.kind,
+            "namespace": subject.namespace,
+            "name": subject.name,
+            "uid": subject.uid,
         },
         "type": announced.type,
         "reason": announced.reason,

@@ -1,4 +1,4 @@
-"""What the operator knows of the cluster: the latest TrainingJobs, their Jobs and their pods."""
+"""What the operator knows of TrainingJobs, their Jobs and their pods."""
 
 from collections.abc import Iterable, Iterator
 
@@ -33,6 +33,7 @@ class Cache:
     def __init__(self) -> None:
         self._training_jobs: dict[Key, TrainingJob] = {}
         self._keys: dict[str, Key] = {}
+        self._runs: dict[str, dict[Key, TrainingJob]] = {}
         self._jobs: dict[str, Document] = {}
         self._pods: dict[str, dict[str, Document]] = {}
         self._gone_pods: dict[str, dict[str, Document]] = {}
@@ -54,6 +55,10 @@ class Cache:
         """The TrainingJobs whose phase is not final."""
         return (one for one in self.training_jobs() if not one.finished)
 
+    def runs(self, model_uid: str) -> list[TrainingJob]:
+        """The TrainingJobs of the Model with this uid."""
+        return list(self._runs.get(model_uid, {}).values())
+
     def put_training_job(self, document: Document) -> bool:
         """Take note of a TrainingJob."""
         fresh = TrainingJob.from_document(document)
@@ -61,10 +66,13 @@ class Cache:
         if known is not None and known.uid == fresh.uid:
             if int(fresh.resource_version) <= int(known.resource_version):
                 return False
+            self._forget_run(known)
         elif known is not None:
             self._forget(known)
         self._training_jobs[fresh.key] = fresh
         self._keys[fresh.uid] = fresh.key
+        if fresh.model_uid is not None:
+            self._runs.setdefault(fresh.model_uid, {})[fresh.key] = fresh
         if fresh.finished:
             self._gone_pods.pop(fresh.uid, None)
         return True
@@ -81,6 +89,14 @@ class Cache:
         self._jobs.pop(training_job.job_name, None)
         self._pods.pop(training_job.uid, None)
         self._gone_pods.pop(training_job.uid, None)
+        self._forget_run(training_job)
+
+    def _forget_run(self, training_job: TrainingJob) -> None:
+        if training_job.model_uid is not None:
+            runs = self._runs[training_job.model_uid]
+            del runs[training_job.key]
+            if not runs:
+                del self._runs[training_job.model_uid]
 
     def job(self, training_job: TrainingJob) -> Document | None:
         """The Job of a TrainingJob."""

@@ -2,29 +2,34 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from enum import StrEnum
+from typing import Any, Generic, Literal, TypeVar
 
-from trainyard_schema import Condition, ConditionType
+from trainyard_schema.status import BaseCondition
 
+C = TypeVar("C", bound=BaseCondition[Any])
 Status = Literal["True", "False", "Unknown"]
 
 
-class Conditions:
-    """A run's conditions: what is set anew replaces what was there, the rest stays."""
+class Conditions(Generic[C]):
+    """An object's conditions: what is set anew replaces what was there, the rest stays."""
 
-    def __init__(self, previous: Sequence[Condition], *, generation: int, now: datetime) -> None:
-        self._by_type = {condition.type: condition for condition in previous}
+    def __init__(
+        self, shape: type[C], previous: Sequence[C], *, generation: int, now: datetime
+    ) -> None:
+        self._shape = shape
+        self._by_type: dict[StrEnum, C] = {condition.type: condition for condition in previous}
         self._generation = generation
         self._now = now
 
-    def __contains__(self, kind: ConditionType) -> bool:
+    def __contains__(self, kind: StrEnum) -> bool:
         return kind in self._by_type
 
-    def set(self, kind: ConditionType, status: Status, reason: str, message: str = "") -> None:
+    def set(self, kind: StrEnum, status: Status, reason: str, message: str = "") -> None:
         """Set one condition. Its lastTransitionTime moves only when its status does."""
         before = self._by_type.get(kind)
         stable = before is not None and before.status == status
-        self._by_type[kind] = Condition(
+        self._by_type[kind] = self._shape(
             type=kind,
             status=status,
             reason=reason,
@@ -33,6 +38,10 @@ class Conditions:
             observed_generation=self._generation,
         )
 
-    def list(self) -> list[Condition]:
+    def list(self) -> list[C]:
         """All conditions in the order in which the schema names them."""
-        return [self._by_type[kind] for kind in ConditionType if kind in self._by_type]
+        return sorted(self._by_type.values(), key=lambda one: _position(one.type))
+
+
+def _position(kind: StrEnum) -> int:
+    return list(type(kind)).index(kind)

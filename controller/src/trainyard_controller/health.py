@@ -1,7 +1,7 @@
 """Whether the operator gets on: for Kubernetes' probes, for Prometheus, and for itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -27,25 +27,34 @@ class Health:
     """Ages of what must not grow old."""
 
     def __init__(
-        self, *, queue: WorkQueue[Key], clock: WatchClock, resync: Resync, limit: float
+        self,
+        *,
+        queues: Sequence[WorkQueue[Key]],
+        clock: WatchClock,
+        resync: Resync,
+        limit: float,
     ) -> None:
-        self._queue = queue
+        self._queues = queues
         self._clock = clock
         self._resync = resync
         self._limit = limit
 
     def problem(self) -> str | None:
         """What is stale; None while all is well."""
-        if (age := self._queue.oldest_age) > self._limit:
+        if (age := self._oldest_age) > self._limit:
             return f"a key has waited {age:.0f} s for the workers"
         if (age := self._resync.dead_watch_age) > self._limit:
             return f"a watch has been dead for {age:.0f} s"
         return None
 
+    @property
+    def _oldest_age(self) -> float:
+        return max(queue.oldest_age for queue in self._queues)
+
     def measure(self) -> None:
         """Bring the gauges up to date."""
-        QUEUE_DEPTH.set(len(self._queue))
-        QUEUE_OLDEST_SECONDS.set(self._queue.oldest_age)
+        QUEUE_DEPTH.set(sum(len(queue) for queue in self._queues))
+        QUEUE_OLDEST_SECONDS.set(self._oldest_age)
         for kind, age in self._clock.ages().items():
             WATCH_AGE_SECONDS.labels(kind).set(age)
 

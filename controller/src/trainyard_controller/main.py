@@ -12,8 +12,12 @@ from pydantic import ValidationError
 
 from trainyard_controller import log as logs
 from trainyard_controller.cache import Cache
+from trainyard_controller.client import connect
 from trainyard_controller.health import Health, StaleError
 from trainyard_controller.kube import Api
+from trainyard_controller.models.cache import ModelCache
+from trainyard_controller.models.kube import ModelApi
+from trainyard_controller.models.reconcile import ModelReconciler
 from trainyard_controller.objects import Key
 from trainyard_controller.poller import ProgressPoller
 from trainyard_controller.reconcile import Reconciler
@@ -24,12 +28,18 @@ from trainyard_controller.watches import WatchClock, kopf_settings, registry
 from trainyard_controller.worker import work
 from trainyard_controller.workqueue import WorkQueue
 
+MODEL_WORKERS = 2
+"""Models that are reconciled at the same time: they change seldom."""
+
 log = structlog.get_logger(__name__)
 
 
-async def _prime(api: Api, cache: Cache) -> None:
-    """Know every Job and pod before the first TrainingJob: else they would seem to be missing."""
+async def _prime(api: Api, model_api: ModelApi, cache: Cache) -> None:
+    """Know every child before the first parent is looked at: else it would seem to be missing."""
     await api.require_crd()
+    await model_api.require_crd()
+    for training_job in await model_api.list_runs():
+        cache.put_training_job(training_job)
     for job in await api.list_jobs():
         cache.put_job(job)
     for pod in await api.list_pods():
@@ -39,16 +49,28 @@ async def _prime(api: Api, cache: Cache) -> None:
 async def run(settings: Settings) -> None:
     """Run the operator until SIGTERM. Raises where it cannot go on."""
     async with AsyncExitStack() as stack:
-        api = await stack.enter_async_context(Api.connect(settings.namespace))
+        connection = await stack.enter_async_context(connect())
+        api = Api(connection, settings.namespace)
+        model_api = ModelApi(connection, settings.namespace)
         instance = socket.gethostname()
-        cache = Cache()
+        cache, models = Cache(), ModelCache()
         queue: WorkQueue[Key] = WorkQueue()
+        model_queue: WorkQueue[Key] = WorkQueue()
         clock = WatchClock()
         poller = ProgressPoller(cache, queue, interval=settings.progress_seconds)
         resync = Resync(
-            api=api, cache=cache, queue=queue, clock=clock, interval=settings.resync_seconds
+            api=api,
+            cache=cache,
+            queue=queue,
+            model_api=model_api,
+            models=models,
+            model_queue=model_queue,
+            clock=clock,
+            interval=settings.resync_seconds,
         )
-        health = Health(queue=queue, clock=clock, resync=resync, limit=settings.stale_seconds)
+        health = Health(
+            queues=(queue, model_queue), clock=clock, resync=resync, limit=settings.stale_seconds
+        )
         recorder = Recorder(
             api=api,
             cache=cache,
@@ -64,7 +86,16 @@ async def run(settings: Settings) -> None:
             recorder=recorder,
             settings=settings,
         )
-        await _prime(api, cache)
+        reconcile_model = ModelReconciler(
+            api=model_api,
+            events=api,
+            cache=models,
+            queue=model_queue,
+            runs=cache,
+            run_queue=queue,
+            instance=instance,
+        )
+        await _prime(api, model_api, cache)
         await stack.enter_async_context(health.serve(settings.metrics_port))
 
         # Kopf cancels in the end whatever was started after it, so these start before.
@@ -75,6 +106,7 @@ async def run(settings: Settings) -> None:
                 resync.run(),
                 health.run(),
                 *(work(queue, reconcile) for _ in range(settings.workers)),
+                *(work(model_queue, reconcile_model) for _ in range(MODEL_WORKERS)),
             )
         ]
         # Kopf would make up an identity from the name of the user, who has none in a container.
@@ -82,7 +114,7 @@ async def run(settings: Settings) -> None:
         operator = asyncio.create_task(
             kopf.operator(
                 identity=identity,
-                registry=registry(cache, queue, clock),
+                registry=registry(cache, queue, models, model_queue, clock),
                 settings=kopf_settings(),
                 namespaces=[settings.namespace],
                 standalone=True,

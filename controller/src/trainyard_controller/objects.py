@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import ValidationError
 from trainyard_schema import TERMINAL_PHASES, Phase, TrainingJobStatus, names
 
 Document = dict[str, Any]
 Key = tuple[str, str]
-"""Namespace and name of a TrainingJob."""
+"""Namespace and name of a TrainingJob, or of a Model."""
 
 
 def parse_time(text: str) -> datetime:
@@ -26,6 +26,7 @@ def utc_now() -> datetime:
 class TrainingJob:
     """A TrainingJob as last seen."""
 
+    kind: ClassVar[str] = names.KIND
     namespace: str
     name: str
     uid: str
@@ -34,6 +35,8 @@ class TrainingJob:
     created: datetime
     deleting: bool
     requester: str | None
+    model_uid: str | None
+    """The uid of the Model that owns it."""
     spec: Document
     """As stored: not yet validated."""
     status: TrainingJobStatus
@@ -55,11 +58,12 @@ class TrainingJob:
 
     @classmethod
     def from_document(cls, document: Document) -> "TrainingJob":
-        """Read a TrainingJob; of finished ones only what their housekeeping needs is kept."""
+        """Read a TrainingJob; of finished ones only what is still asked for is kept."""
         metadata = document["metadata"]
         status, spec = _status(document.get("status") or {}), document.get("spec") or {}
+        model_uid = owning_model(document)
         if status.phase in TERMINAL_PHASES:
-            status = TrainingJobStatus(phase=status.phase, completion_time=status.completion_time)
+            status = _housekept(status) if model_uid is None else _summed_up(status)
             ttl = "ttlSecondsAfterFinished"
             spec = {ttl: spec[ttl]} if ttl in spec else {}
         return cls(
@@ -71,6 +75,7 @@ class TrainingJob:
             created=parse_time(metadata["creationTimestamp"]),
             deleting="deletionTimestamp" in metadata,
             requester=(metadata.get("annotations") or {}).get(names.REQUESTER_ANNOTATION),
+            model_uid=model_uid,
             spec=spec,
             status=status,
         )
@@ -83,6 +88,30 @@ def _status(document: Document) -> TrainingJobStatus:
         # Written by another version. What has finished must stay so, else it would run again.
         phase = document.get("phase")
         return TrainingJobStatus(phase=Phase(phase) if phase in set(Phase) else None)
+
+
+def owning_model(document: Document) -> str | None:
+    """The uid of the Model that a TrainingJob belongs to, by its ownerReference."""
+    for owner in document["metadata"].get("ownerReferences") or []:
+        if (owner["apiVersion"], owner["kind"]) == (names.API_VERSION, names.MODEL_KIND):
+            return str(owner["uid"]) if owner.get("controller") else None
+    return None
+
+
+def _housekept(status: TrainingJobStatus) -> TrainingJobStatus:
+    return TrainingJobStatus(phase=status.phase, completion_time=status.completion_time)
+
+
+def _summed_up(status: TrainingJobStatus) -> TrainingJobStatus:
+    """What the Model's status tells of a run."""
+    return TrainingJobStatus(
+        phase=status.phase,
+        reason=status.reason,
+        message=status.message,
+        completion_time=status.completion_time,
+        primary_metric=status.primary_metric,
+        models=status.models,
+    )
 
 
 def _slim_metadata(document: Document) -> Document:

@@ -7,6 +7,7 @@ import structlog
 from pydantic import ValidationError
 from trainyard_schema import (
     TERMINAL_PHASES,
+    Phase,
     Reason,
     RunConfig,
     TrainingJobSpec,
@@ -33,6 +34,7 @@ from trainyard_controller.status import desired_status, rejected_status
 from trainyard_controller.workqueue import WorkQueue
 
 REFUSED_RETRY_SECONDS = 15.0
+CANCELLING_LOOK_SECONDS = 5.0
 POD_GRACE_SECONDS = 5.0
 """How long a Job may be without a pod before its Events are asked why."""
 SURELY_SEEN_SECONDS = 30.0
@@ -136,7 +138,11 @@ class Reconciler:
             refusal = await self._why_no_pod(training_job, job)
 
         status = self._status(training_job, spec, job, refusal)
-        if status.phase in TERMINAL_PHASES:
+        cancelling = status.phase is Phase.CANCELLING
+        if cancelling:
+            # Pods that go before the watches have begun are never told of.
+            self._queue.add_after(training_job.key, CANCELLING_LOOK_SECONDS)
+        if cancelling or status.phase in TERMINAL_PHASES:
             # The last word is not said on the strength of a cache.
             changed, job = await self._read_live(training_job)
             if changed:

@@ -64,7 +64,6 @@ class Recorder:
         try:
             fresh = await self._api.replace_status(
                 name=training_job.name,
-                namespace=training_job.namespace,
                 uid=training_job.uid,
                 resource_version=training_job.resource_version,
                 status=status.to_dict(),

@@ -9,8 +9,10 @@ from trainyard_controller.cache import Cache
 from trainyard_controller.errors import ApiError
 from trainyard_controller.kube import Api
 from trainyard_controller.metrics import WATCH_MISSES
+from trainyard_controller.models.cache import ModelCache
+from trainyard_controller.models.kube import ModelApi
 from trainyard_controller.objects import Key, TrainingJob
-from trainyard_controller.watches import JOBS, PODS, TRAINING_JOBS, WatchClock
+from trainyard_controller.watches import JOBS, MODELS, PODS, TRAINING_JOBS, WatchClock
 from trainyard_controller.workqueue import WorkQueue
 
 DELIVERY_SECONDS = 30.0
@@ -20,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 class Resync:
-    """Looks at all TrainingJobs, and at the Jobs and pods of unfinished ones, every few minutes."""
+    """Looks at all Models and TrainingJobs, and what unfinished ones own, every few minutes."""
 
     def __init__(
         self,
@@ -28,6 +30,9 @@ class Resync:
         api: Api,
         cache: Cache,
         queue: WorkQueue[Key],
+        model_api: ModelApi,
+        models: ModelCache,
+        model_queue: WorkQueue[Key],
         clock: WatchClock,
         interval: float,
         delivery: float = DELIVERY_SECONDS,
@@ -35,6 +40,9 @@ class Resync:
         self._api = api
         self._cache = cache
         self._queue = queue
+        self._model_api = model_api
+        self._models = models
+        self._model_queue = model_queue
         self._clock = clock
         self._interval = interval
         self._delivery = delivery
@@ -69,7 +77,7 @@ class Resync:
                 self._missed.pop(kind, None)
 
     async def look(self) -> dict[str, float]:
-        """Read all TrainingJobs, and what belongs to the unfinished ones.
+        """Read all Models and TrainingJobs, and what belongs to the unfinished ones.
 
         Returns the monotonic time of the first news for each kind that brought any.
         """
@@ -80,7 +88,24 @@ class Resync:
             for kind in await self._look_at_children(training_job):
                 news.setdefault(kind, time.monotonic())
             self._queue.add(training_job.key)
+        for kind in await self._look_at_models():
+            news.setdefault(kind, time.monotonic())
+        for model in self._models.models():
+            self._model_queue.add(model.key)
         return news
+
+    async def _look_at_models(self) -> set[str]:
+        changed = False
+        before = self._models.models()
+        present = set()
+        async for document in self._model_api.models():
+            present.add(document["metadata"]["uid"])
+            changed = self._models.put(document) or changed
+        for model in before:
+            if model.uid not in present:
+                self._models.drop(model.key, model.uid)
+                changed = True
+        return {MODELS} if changed else set()
 
     async def _look_at_training_jobs(self) -> set[str]:
         changed = False

@@ -52,7 +52,9 @@ def rejected_status(
 ) -> TrainingJobStatus:
     """The final status of a TrainingJob that cannot be run, whatever is tried."""
     generation = training_job.generation
-    conditions = Conditions(training_job.status.conditions, generation=generation, now=now)
+    conditions = Conditions(
+        Condition, training_job.status.conditions, generation=generation, now=now
+    )
     conditions.set(ConditionType.ACCEPTED, "False", problem.reason, problem.message)
     conditions.set(ConditionType.FAILED, "True", problem.reason, problem.message)
     return TrainingJobStatus(
@@ -97,6 +99,7 @@ def _last_failure(seen: Observation) -> LastFailure | None:
 
 def _conditions(seen: Observation, stands: Outcome) -> list[Condition]:
     conditions = Conditions(
+        Condition,
         seen.training_job.status.conditions,
         generation=seen.training_job.generation,
         now=seen.now,
@@ -107,7 +110,7 @@ def _conditions(seen: Observation, stands: Outcome) -> list[Condition]:
     return conditions.list()
 
 
-def _set_way(conditions: Conditions, seen: Observation, stands: Outcome) -> None:
+def _set_way(conditions: Conditions[Condition], seen: Observation, stands: Outcome) -> None:
     if seen.job is None and seen.refusal is not None:
         conditions.set(ConditionType.ACCEPTED, "False", seen.refusal.reason, seen.refusal.message)
     else:
@@ -129,7 +132,7 @@ def _set_way(conditions: Conditions, seen: Observation, stands: Outcome) -> None
         conditions.set(ConditionType.SUSPENDED, "False", "Resumed")
 
 
-def _set_end(conditions: Conditions, seen: Observation, stands: Outcome) -> None:
+def _set_end(conditions: Conditions[Condition], seen: Observation, stands: Outcome) -> None:
     if stands.phase is Phase.SUCCEEDED:
         conditions.set(ConditionType.COMPLETE, "True", "Succeeded")
         return

@@ -1,4 +1,4 @@
-"""Kopf as the informer: three watches that fill the cache and name the keys to be reconciled."""
+"""Kopf as the informer: four watches that fill the cache and name the keys to be reconciled."""
 
 import datetime
 import ssl
@@ -10,10 +10,12 @@ from kubernetes.aio import client
 from trainyard_schema import names
 
 from trainyard_controller.cache import Cache
-from trainyard_controller.kube import load_configuration
-from trainyard_controller.objects import Key
+from trainyard_controller.client import load_configuration
+from trainyard_controller.models.cache import ModelCache
+from trainyard_controller.objects import Key, owning_model
 from trainyard_controller.workqueue import WorkQueue
 
+MODELS = names.MODEL_PLURAL
 TRAINING_JOBS = names.PLURAL
 JOBS = "jobs"
 PODS = "pods"
@@ -25,7 +27,7 @@ class WatchClock:
     """When each watch last said something."""
 
     def __init__(self) -> None:
-        self._last = dict.fromkeys((TRAINING_JOBS, JOBS, PODS), time.monotonic())
+        self._last = dict.fromkeys((MODELS, TRAINING_JOBS, JOBS, PODS), time.monotonic())
 
     def tick(self, kind: str) -> None:
         """Take note of an event."""
@@ -88,12 +90,30 @@ async def _login(**_: Any) -> kopf.ConnectionInfo:
     )
 
 
-def registry(cache: Cache, queue: WorkQueue[Key], clock: WatchClock) -> kopf.OperatorRegistry:
+def registry(
+    cache: Cache,
+    queue: WorkQueue[Key],
+    models: ModelCache,
+    model_queue: WorkQueue[Key],
+    clock: WatchClock,
+) -> kopf.OperatorRegistry:
     """The handlers. They must not fail, for kopf would not call them again: they only take note."""
     handlers = kopf.OperatorRegistry()
     kopf.on.login(registry=handlers)(_login)
 
     # The first listing arrives with the type None, and is handled like ADDED.
+    @kopf.on.event(names.GROUP, names.VERSION, names.MODEL_PLURAL, registry=handlers)
+    async def model_seen(event: Any, **_: Any) -> None:
+        clock.tick(MODELS)
+        document = event["object"]
+        metadata = document["metadata"]
+        key = (metadata["namespace"], metadata["name"])
+        if event["type"] == "DELETED":
+            models.drop(key, metadata["uid"])
+            model_queue.add(key)
+        elif models.put(document):
+            model_queue.add(key)
+
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=handlers)
     async def training_job_seen(event: Any, **_: Any) -> None:
         clock.tick(TRAINING_JOBS)
@@ -103,8 +123,14 @@ def registry(cache: Cache, queue: WorkQueue[Key], clock: WatchClock) -> kopf.Ope
         if event["type"] == "DELETED":
             cache.drop_training_job(key, metadata["uid"])
             queue.add(key)
-        elif cache.put_training_job(document):
+        # What was known before the first listing has yet to be looked at: not sooner, for whatever
+        # is deleted before the watches begin is never told.
+        elif cache.put_training_job(document) or event["type"] is None:
             queue.add(key)
+        # What the operator wrote itself is no news, but its Model has yet to look at it.
+        model_uid = owning_model(document)
+        if model_uid is not None and (model_key := models.key_of(model_uid)) is not None:
+            model_queue.add(model_key)
 
     @kopf.on.event("batch", "v1", "jobs", registry=handlers)
     async def job_seen(event: Any, **_: Any) -> None:

@@ -11,11 +11,13 @@ from trainyard_schema import names
 from trainyard_devtools import crd, deploy, token
 from trainyard_devtools import demo as demo_module
 from trainyard_devtools.bench import bench, report
+from trainyard_devtools.bench.quality import measure_quality
+from trainyard_devtools.bench.sizes import bench_trainer
 from trainyard_devtools.clusters import Cluster, choose
 from trainyard_devtools.images import TRAINER_BENCH
 from trainyard_devtools.kube import Kube
 from trainyard_devtools.repo import CHART, NAMESPACE, RELEASE
-from trainyard_devtools.steps import StepError, console
+from trainyard_devtools.steps import StepError, console, step
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -66,8 +68,9 @@ def status() -> None:
     """Show the cluster, the release's pods and the TrainingJobs."""
     cluster, kube = _running()
     console.print(f"cluster {cluster.name}, kubeconfig {cluster.kubeconfig}")
-    for words in (("get", "nodes"), ("get", "pods"), ("get", f"{names.PLURAL}.{names.GROUP}")):
-        console.print(kube.kubectl(*words), markup=False)
+    ours = (f"{plural}.{names.GROUP}" for plural in (names.MODEL_PLURAL, names.PLURAL))
+    for resource in ("nodes", "pods", *ours):
+        console.print(kube.kubectl("get", resource), markup=False)
 
 
 @app.command()
@@ -112,11 +115,12 @@ def token_command(subject: Annotated[str, typer.Option()] = "demo") -> None:
 
 @app.command(name="crd")
 def crd_command(check: Annotated[bool, typer.Option("--check")] = False) -> None:
-    """Write the chart's CRD from the schema, or check that it is up to date."""
-    path = CHART / "files" / "crd.yaml"
+    """Write the chart's CRDs from the schema, or check that they are up to date."""
+    folder = CHART / "files"
     if check:
-        crd.check(path)
-    elif crd.write(path):
+        crd.check(folder)
+        return
+    for path in crd.write(folder):
         console.print(f"wrote {path}")
 
 
@@ -128,6 +132,26 @@ def bench_command() -> None:
     demo_module.upload(kube, demo_module.Dataset(None, None))
     (tag,) = deploy.publish_images(cluster, (TRAINER_BENCH,)).values()
     report(bench(kube, cluster.reference(TRAINER_BENCH, tag)))
+
+
+@app.command()
+def bench_quality() -> None:
+    """Compare the models with plain scikit-learn; the last line is one JSON object."""
+    cluster = _cluster()
+    kube = deploy.ready(cluster)
+    (tag,) = deploy.publish_images(cluster, (TRAINER_BENCH,)).values()
+    with step("Train our models and plain ones on the same folds of each table"):
+        table = measure_quality(kube, cluster.reference(TRAINER_BENCH, tag))
+    typer.echo(table)
+
+
+@app.command(name="bench-trainer")
+def bench_trainer_command() -> None:
+    """Time and memory of the trainer by size of table; the last line is one JSON object."""
+    cluster = _cluster()
+    kube = deploy.ready(cluster)
+    (tag,) = deploy.publish_images(cluster, (TRAINER_BENCH,)).values()
+    report(bench_trainer(kube, cluster.reference(TRAINER_BENCH, tag)))
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """The contract of Trainyard.
 
-Everything that crosses a boundary is defined here once: the TrainingJob (spec, status, CRD), the
-document that the operator hands to the trainer, the one that the trainer hands back, the files of a
-model version, and all names.
+Everything that crosses a boundary is defined here once: TrainingJob and Model (spec, status, CRDs),
+the document that the operator hands to the trainer, the one that the trainer hands back, the files
+of a model version, and all names.
 """
 
 from trainyard_schema.artifacts import CurrentPointer, Manifest, ManifestFile, VersionKey
@@ -14,6 +14,16 @@ from trainyard_schema.hyperparameters import (
     XGBoostHyperparameters,
     validate_hyperparameters,
 )
+from trainyard_schema.retraining import (
+    HistoryLimits,
+    ModelCondition,
+    ModelConditionType,
+    ModelSpec,
+    ModelStatus,
+    RunSummary,
+    RunTemplate,
+    SuccessfulRun,
+)
 from trainyard_schema.run import EXIT_CODES, RunConfig, RunResult, StorageConfig, run_config
 from trainyard_schema.spec import (
     CrossValidation,
@@ -21,6 +31,7 @@ from trainyard_schema.spec import (
     ModelType,
     Resources,
     TrainingJobSpec,
+    TrainingSpec,
 )
 from trainyard_schema.status import (
     TERMINAL_PHASES,
@@ -45,12 +56,17 @@ __all__ = [
     "CrossValidation",
     "CurrentPointer",
     "DataSpec",
+    "HistoryLimits",
     "Hyperparameters",
     "LastFailure",
     "Manifest",
     "ManifestFile",
     "Metric",
     "Model",
+    "ModelCondition",
+    "ModelConditionType",
+    "ModelSpec",
+    "ModelStatus",
     "ModelType",
     "ModelVersion",
     "NeuralNetHyperparameters",
@@ -62,10 +78,14 @@ __all__ = [
     "Resources",
     "RunConfig",
     "RunResult",
+    "RunSummary",
+    "RunTemplate",
     "Stage",
     "StorageConfig",
+    "SuccessfulRun",
     "TrainingJobSpec",
     "TrainingJobStatus",
+    "TrainingSpec",
     "VersionKey",
     "XGBoostHyperparameters",
     "run_config",

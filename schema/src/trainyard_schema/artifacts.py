@@ -6,10 +6,12 @@ from typing import Any, NamedTuple, Self
 from pydantic import Field
 
 from trainyard_schema.base import Model
+from trainyard_schema.run import RunConfig
 from trainyard_schema.spec import ModelType
 from trainyard_schema.status import Metric
 
 MANIFEST = "manifest.json"
+CURRENT = "current.json"
 MODELS_PREFIX = "models"
 MODEL_FILES = {
     ModelType.XGBOOST: "model.ubj",
@@ -21,6 +23,8 @@ SCHEMA = "schema.json"
 METRICS = "metrics.json"
 HISTORY = "history.jsonl"
 LOG = "log.txt"
+FEATURE_IMPORTANCE = "feature-importance.json"
+CONFUSION_MATRIX = "confusion-matrix.json"
 MODEL_CARD = "model-card.md"
 
 
@@ -44,7 +48,7 @@ class VersionKey(NamedTuple):
     @property
     def current(self) -> str:
         """Key of the pointer to the current version of this model and type."""
-        return f"{MODELS_PREFIX}/{self.model}/{self.model_type}/current.json"
+        return f"{MODELS_PREFIX}/{self.model}/{self.model_type}/{CURRENT}"
 
     @classmethod
     def from_manifest_key(cls, key: str) -> Self | None:
@@ -93,7 +97,16 @@ class Manifest(Model):
     cross_validation_folds: int | None = None
     hyperparameters: dict[str, Any]
     seed: int
+    threads: int | None = Field(default=None, ge=1, description="Threads that it was trained with.")
+    run: RunConfig | None = Field(
+        default=None,
+        description="What the trainer was given. Given again, it trains the same model anew.",
+    )
     metrics: list[Metric]
+    metric_intervals: dict[str, tuple[float, float]] = Field(
+        default_factory=dict,
+        description="95 % confidence intervals of the holdout's metrics, by bootstrap.",
+    )
     warnings: list[str] = Field(default_factory=list)
     files: list[ManifestFile]
     duration_seconds: float = Field(ge=0)

@@ -1,9 +1,10 @@
-"""The CustomResourceDefinition of TrainingJob, generated from the pydantic models."""
+"""CustomResourceDefinitions, and that of TrainingJob, generated from the pydantic models."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trainyard_schema import names
+from trainyard_schema.base import Model
 from trainyard_schema.spec import QUANTITY_PATTERN, Resources, TrainingJobSpec
 from trainyard_schema.status import TrainingJobStatus
 
@@ -93,12 +94,13 @@ def _object(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[s
     return {"x-kubernetes-preserve-unknown-fields": True}
 
 
-def _rule(rule: str, message: str, **more: str) -> dict[str, str]:
-    return {"rule": rule, "message": message, **more}
+def rule(expression: str, message: str) -> dict[str, str]:
+    """A CEL rule and what the API server says where it does not hold."""
+    return {"rule": expression, "message": message}
 
 
 def _immutable(field: str) -> dict[str, str]:
-    return _rule(
+    return rule(
         f"has(self.{field}) == has(oldSelf.{field})"
         f" && (!has(self.{field}) || self.{field} == oldSelf.{field})",
         f"{field} is immutable: create a new TrainingJob instead",
@@ -109,18 +111,23 @@ def _fits(resource: str) -> dict[str, str]:
     request, limit = (
         f"quantity(string(self.{part}.{resource}))" for part in ("requests", "limits")
     )
-    return _rule(
+    return rule(
         f"{request}.compareTo({limit}) <= 0",
         f"requests.{resource} must not be more than limits.{resource}",
     )
 
 
-def _spec_schema() -> dict[str, Any]:
-    raw = TrainingJobSpec.model_json_schema(by_alias=True, mode="validation")
-    spec = structural(raw, raw.get("$defs", {}))
+def schema_of(model: type[Model]) -> dict[str, Any]:
+    """The structural schema of a pydantic model."""
+    raw = model.model_json_schema(by_alias=True, mode="validation")
+    return structural(raw, raw.get("$defs", {}))
+
+
+def add_training_rules(spec: dict[str, Any]) -> None:
+    """Add to the schema of a `TrainingSpec` what only CEL can say, and defaults at every level."""
     properties = spec["properties"]
     properties["data"]["x-kubernetes-validations"] = [
-        _rule(
+        rule(
             "!has(self.exclude) || !(self.target in self.exclude)",
             "exclude must not contain the target",
         )
@@ -131,9 +138,14 @@ def _spec_schema() -> dict[str, Any]:
     for part, default in defaults.items():
         properties["resources"]["properties"][part]["default"] = default
     properties["resources"]["x-kubernetes-validations"] = [_fits("cpu"), _fits("memory")]
+
+
+def _spec_schema() -> dict[str, Any]:
+    spec = schema_of(TrainingJobSpec)
+    add_training_rules(spec)
     spec["x-kubernetes-validations"] = [
-        *(_immutable(field) for field in properties if field not in MUTABLE_FIELDS),
-        _rule(
+        *(_immutable(field) for field in spec["properties"] if field not in MUTABLE_FIELDS),
+        rule(
             "!oldSelf.cancel || self.cancel",
             "cancel is final: create a new TrainingJob to train again",
         ),
@@ -141,53 +153,75 @@ def _spec_schema() -> dict[str, Any]:
     return spec
 
 
-def _status_schema() -> dict[str, Any]:
-    raw = TrainingJobStatus.model_json_schema(by_alias=True, mode="validation")
-    status = structural(raw, raw.get("$defs", {}))
+def status_schema(model: type[Model]) -> dict[str, Any]:
+    """The schema of a status, whose conditions are a map by type."""
+    status = schema_of(model)
     status["properties"]["conditions"].update(
         {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
     )
     return status
 
 
-def custom_resource_definition() -> dict[str, Any]:
-    """The whole CRD as a document ready to be written as YAML."""
+def definition(
+    *,
+    names_of_kind: Mapping[str, Any],
+    description: str,
+    columns: list[dict[str, Any]],
+    spec: dict[str, Any],
+    status: dict[str, Any],
+    rules: Sequence[dict[str, str]] = (),
+) -> dict[str, Any]:
+    """The CRD of one kind as a document ready to be written as YAML."""
+    schema = {
+        "type": "object",
+        "description": description,
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": spec,
+            "status": status,
+        },
+        **({"x-kubernetes-validations": list(rules)} if rules else {}),
+    }
     version = {
         "name": names.VERSION,
         "served": True,
         "storage": True,
         "subresources": {"status": {}},
-        "additionalPrinterColumns": PRINTER_COLUMNS,
-        "schema": {
-            "openAPIV3Schema": {
-                "type": "object",
-                "description": "One training run on one table.",
-                "required": ["spec"],
-                "properties": {
-                    "apiVersion": {"type": "string"},
-                    "kind": {"type": "string"},
-                    "metadata": {"type": "object"},
-                    "spec": _spec_schema(),
-                    "status": _status_schema(),
-                },
-            }
-        },
+        "additionalPrinterColumns": columns,
+        "schema": {"openAPIV3Schema": schema},
     }
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{names.PLURAL}.{names.GROUP}"},
+        "metadata": {"name": f"{names_of_kind['plural']}.{names.GROUP}"},
         "spec": {
             "group": names.GROUP,
             "scope": "Namespaced",
             "names": {
-                "kind": names.KIND,
-                "listKind": f"{names.KIND}List",
-                "plural": names.PLURAL,
-                "singular": names.SINGULAR,
-                "shortNames": [names.SHORT_NAME],
+                "kind": names_of_kind["kind"],
+                "listKind": f"{names_of_kind['kind']}List",
+                **{key: names_of_kind[key] for key in ("plural", "singular", "shortNames")},
                 "categories": ["all"],
             },
             "versions": [version],
         },
     }
+
+
+def custom_resource_definition() -> dict[str, Any]:
+    """The CRD of TrainingJob."""
+    return definition(
+        names_of_kind={
+            "kind": names.KIND,
+            "plural": names.PLURAL,
+            "singular": names.SINGULAR,
+            "shortNames": [names.SHORT_NAME],
+        },
+        description="One training run on one table.",
+        columns=PRINTER_COLUMNS,
+        spec=_spec_schema(),
+        status=status_schema(TrainingJobStatus),
+    )

@@ -24,10 +24,11 @@ class XGBoostHyperparameters(_Hyperparameters):
     """Rounds without improvement on the validation part before training stops; 0 turns it off."""
     max_depth: int = Field(default=4, ge=1, le=32)
     learning_rate: float = Field(default=0.03, gt=0, le=1)
-    min_child_weight: float = Field(default=5.0, ge=0, le=1e6)
+    min_child_weight: float | None = Field(default=None, ge=0, le=1e6)
+    """Null: one in 1000 of the training rows, from 1 to 5; the manifest holds the number used."""
     gamma: float = Field(default=0.0, ge=0, le=1e6)
     subsample: float = Field(default=0.8, gt=0, le=1)
-    colsample_bytree: float = Field(default=0.5, gt=0, le=1)
+    colsample_bytree: float = Field(default=0.8, gt=0, le=1)
     reg_alpha: float = Field(default=0.0, ge=0, le=1e6)
     reg_lambda: float = Field(default=1.0, ge=0, le=1e6)
     max_bin: int = Field(default=256, ge=2, le=4096)
@@ -40,9 +41,15 @@ class RandomForestHyperparameters(_Hyperparameters):
     max_depth: int | None = Field(default=None, ge=1, le=100)
     min_samples_split: int = Field(default=2, ge=2, le=100_000)
     min_samples_leaf: int | None = Field(default=None, ge=1, le=100_000)
-    """Null: one in 500 of the training rows, from 1 to 20; the manifest holds the number used."""
-    max_features: Literal["sqrt", "log2"] | Annotated[float, Field(gt=0, le=1)] | None = "sqrt"
-    """Features looked at for each split: a rule, a share of them, or null for all."""
+    """Null: one in 500 of the training rows, from 1 to 20, or 1 where small forests do better with
+    it (up to 10,000 rows); the manifest holds the number used.
+    """
+    max_features: Literal["auto", "sqrt", "log2"] | Annotated[float, Field(gt=0, le=1)] | None = (
+        "auto"
+    )
+    """Features looked at for each split: a rule, a share of them, or null for all. auto: sqrt for
+    classes; for numbers a third, or all where small forests do better with them.
+    """
 
 
 class NeuralNetHyperparameters(_Hyperparameters):
@@ -51,12 +58,15 @@ class NeuralNetHyperparameters(_Hyperparameters):
     ensemble_size: int = Field(default=8, ge=1, le=64)
     """Perceptrons that differ in their first weights."""
     hidden_layer_sizes: list[Annotated[int, Field(ge=1, le=4096)]] = Field(
-        default=[32], min_length=1, max_length=8
+        default=[64], min_length=1, max_length=8
     )
-    dropout: float = Field(default=0.2, ge=0, lt=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
     learning_rate: float = Field(default=1e-3, gt=0, le=1)
     weight_decay: float = Field(default=0.1, ge=0, le=1)
-    batch_size: int = Field(default=128, ge=1, le=65536)
+    batch_size: int | None = Field(default=None, ge=1, le=65536)
+    """Null: the power of two nearest to one in 40 of the training rows, from 32 to 128; the
+    manifest holds the number used.
+    """
     max_epochs: int = Field(default=200, ge=1, le=10_000)
     patience: int = Field(default=10, ge=1, le=1000)
     """Epochs without improvement on the validation part before training stops."""

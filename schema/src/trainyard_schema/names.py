@@ -11,6 +11,10 @@ KIND = "TrainingJob"
 PLURAL = "trainingjobs"
 SINGULAR = "trainingjob"
 SHORT_NAME = "tj"
+MODEL_KIND = "Model"
+MODEL_PLURAL = "models"
+MODEL_SINGULAR = "model"
+MODEL_SHORT_NAME = "tm"
 API_VERSION = f"{GROUP}/{VERSION}"
 
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
@@ -19,7 +23,13 @@ UID_LABEL = f"{GROUP}/trainingjob-uid"
 NAME_LABEL = f"{GROUP}/trainingjob"
 MODEL_LABEL = f"{GROUP}/model"
 MODEL_TYPE_LABEL = f"{GROUP}/model-type"
+MODEL_UID_LABEL = f"{GROUP}/model-uid"
+"""On each TrainingJob of a Model: the Model's uid."""
 REQUESTER_ANNOTATION = f"{GROUP}/requester"
+RETRAIN_ANNOTATION = f"{GROUP}/retrain"
+"""On a Model: each new value asks for one run. On that run: the value that it answers."""
+SCHEDULED_TIME_ANNOTATION = f"{GROUP}/scheduled-time"
+"""On a TrainingJob of a Model: the time of the schedule that it answers."""
 
 COMPLETION_INDEX_ANNOTATION = "batch.kubernetes.io/job-completion-index"
 """Set by the Job controller on each pod of an Indexed Job: which model type it trains."""
@@ -39,6 +49,8 @@ _HASH_LENGTH = 8
 # The host name of an Indexed Job's pod is <job>-<index>, which must fit 63 characters as well.
 _JOB_NAME_LENGTH = 61
 _LABEL_LENGTH = 63
+# More digits than the minutes since 1970 have, so that the two kinds of name never meet.
+_REQUEST_HASH_LENGTH = 10
 
 
 def _digest(text: str) -> str:
@@ -54,6 +66,26 @@ def slug(name: str, max_length: int) -> str:
 def job_name(name: str, uid: str) -> str:
     """The one name that a TrainingJob's Job can have: `<slug of name>-<8 hex of sha256(uid)>`."""
     return f"{slug(name, _JOB_NAME_LENGTH - _HASH_LENGTH - 1)}-{_digest(uid)}"
+
+
+def scheduled_run_name(model: str, time: datetime) -> str:
+    """The one TrainingJob of a Model for a time of its schedule, as CronJob names its Jobs."""
+    minutes = str(int(time.timestamp()) // 60)
+    return _run_name(model, minutes)
+
+
+def requested_run_name(model: str, uid: str, request: str) -> str:
+    """The one TrainingJob of a Model for a value of its retrain annotation."""
+    digest = hashlib.sha256(f"{uid}\0{request}".encode()).hexdigest()[:_REQUEST_HASH_LENGTH]
+    return _run_name(model, digest)
+
+
+def _run_name(model: str, suffix: str) -> str:
+    """`<model>-<suffix>`; where that is too long or no DNS label, slug and hash of the model."""
+    length = _LABEL_LENGTH - len(suffix) - 1
+    if slug(model, length) != model:
+        model = f"{slug(model, length - _HASH_LENGTH - 1)}-{_digest(model)}"
+    return f"{model}-{suffix}"
 
 
 def label_value(text: str) -> str:

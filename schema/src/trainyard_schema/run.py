@@ -15,6 +15,8 @@ EXIT_CODES: Mapping[Reason, int] = {
     Reason.INVALID_HYPERPARAMETER: 65,
     Reason.DATA_NOT_FOUND: 66,
     Reason.INVALID_DATA: 67,
+    Reason.INSUFFICIENT_DATA: 68,
+    Reason.INSUFFICIENT_MEMORY: 69,
     Reason.STORAGE_UNAVAILABLE: 74,
     Reason.UPLOAD_FAILED: 75,
     Reason.TRAINER_CRASHED: 70,
@@ -27,6 +29,8 @@ NOT_RETRIED = (
     Reason.INVALID_HYPERPARAMETER,
     Reason.DATA_NOT_FOUND,
     Reason.INVALID_DATA,
+    Reason.INSUFFICIENT_DATA,
+    Reason.INSUFFICIENT_MEMORY,
 )
 """Failures that another attempt cannot mend."""
 

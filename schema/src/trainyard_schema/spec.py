@@ -127,18 +127,9 @@ class Toleration(Model):
     toleration_seconds: int | None = Field(default=None, ge=0)
 
 
-class TrainingJobSpec(Model):
-    """One training run. Only suspend, cancel and ttlSecondsAfterFinished can be changed."""
+class TrainingSpec(Model):
+    """What to train, on what, and with what: all of a run but its name and its course."""
 
-    model: (
-        Annotated[
-            str,
-            StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9_.]*[a-z0-9])?$", max_length=63),
-        ]
-        | None
-    ) = Field(
-        default=None, description="Name under which versions are filed; default metadata.name."
-    )
     model_type: ModelTypeOrAll = Field(
         description="The kind of model; all trains the three on one identical split."
     )
@@ -178,10 +169,6 @@ class TrainingJobSpec(Model):
         le=365 * 86400,
         description="When the finished Job and its pods are deleted. The TrainingJob stays.",
     )
-    suspend: bool = Field(default=False, description="true: no pod runs until it is false again.")
-    cancel: bool = Field(
-        default=False, description="true is final: the pods are deleted, the record is kept."
-    )
     priority_class_name: Name | None = None
     node_selector: dict[str, Annotated[str, StringConstraints(max_length=63)]] = Field(
         default_factory=dict, max_length=20
@@ -192,3 +179,21 @@ class TrainingJobSpec(Model):
     def model_types(self) -> tuple[ModelType, ...]:
         """The model types of this run in the order of the Job's completion indexes."""
         return tuple(ModelType) if self.model_type == "all" else (ModelType(self.model_type),)
+
+
+class TrainingJobSpec(TrainingSpec):
+    """One training run. Only suspend, cancel and ttlSecondsAfterFinished can be changed."""
+
+    model: (
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9_.]*[a-z0-9])?$", max_length=63),
+        ]
+        | None
+    ) = Field(
+        default=None, description="Name under which versions are filed; default metadata.name."
+    )
+    suspend: bool = Field(default=False, description="true: no pod runs until it is false again.")
+    cancel: bool = Field(
+        default=False, description="true is final: the pods are deleted, the record is kept."
+    )

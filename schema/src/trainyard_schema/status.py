@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field, StringConstraints
 
@@ -56,6 +56,10 @@ class Reason(StrEnum):
     """The container cannot be created, for example because a Secret is missing."""
     DATA_NOT_FOUND = "DataNotFound"
     INVALID_DATA = "InvalidData"
+    INSUFFICIENT_DATA = "InsufficientData"
+    """There are too few rows, or too few of a class; the message has the counts."""
+    INSUFFICIENT_MEMORY = "InsufficientMemory"
+    """The table cannot be trained on within the memory limit; nothing was trained."""
     STORAGE_UNAVAILABLE = "StorageUnavailable"
     """The object store did not answer, or refused the credentials, while the data were read."""
     UPLOAD_FAILED = "UploadFailed"
@@ -81,10 +85,13 @@ class ConditionType(StrEnum):
     SUSPENDED = "Suspended"
 
 
-class Condition(Model):
+ConditionName = TypeVar("ConditionName", bound=StrEnum)
+
+
+class BaseCondition(Model, Generic[ConditionName]):
     """A condition in the shape of KEP-1623 (metav1.Condition)."""
 
-    type: ConditionType
+    type: ConditionName
     status: Literal["True", "False", "Unknown"]
     reason: Annotated[
         str,
@@ -95,6 +102,10 @@ class Condition(Model):
     message: Annotated[str, StringConstraints(max_length=32768)] = ""
     last_transition_time: datetime
     observed_generation: int = Field(ge=0)
+
+
+class Condition(BaseCondition[ConditionType]):
+    """A condition of a TrainingJob."""
 
 
 class ProgressUnit(StrEnum):

@@ -12,6 +12,7 @@ import yaml
 from pydantic_settings import BaseSettings
 from trainyard_api.settings import Settings as ApiSettings
 from trainyard_controller.settings import Settings as ControllerSettings
+from trainyard_devtools.crd import FILES
 from trainyard_devtools.repo import CHART, DEPLOY
 from trainyard_schema.spec import DataSpec
 
@@ -247,12 +248,12 @@ def test_own_secrets_are_used_and_none_is_generated(template: Template) -> None:
     }
 
 
-def test_the_crd_stays_and_can_be_left_out(template: Template) -> None:
+def test_the_crds_stay_and_can_be_left_out(template: Template) -> None:
     def crds(objects: list[Object]) -> list[Object]:
         return [item for item in objects if item["kind"] == "CustomResourceDefinition"]
 
-    [crd] = crds(template({}))
-    assert crd == yaml.safe_load((CHART / "files" / "crd.yaml").read_text())
+    files = [yaml.safe_load((CHART / "files" / name).read_text()) for name in FILES]
+    assert crds(template({})) == files
     assert crds(template({"crds.enabled": "false"})) == []
 
 

@@ -1,5 +1,6 @@
 """The operator's process against a real API server, in a namespace for each test."""
 
+import re
 import secrets
 import subprocess
 import sys
@@ -7,13 +8,25 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from trainyard_schema import TERMINAL_PHASES, TrainingJobStatus, names
 
-from ..control_plane import ADMIN, ControlPlane, Rest, free_ports, program, wait_for, wait_until_ok
+from ..control_plane import (
+    OPERATOR,
+    ControlPlane,
+    Rest,
+    free_ports,
+    program,
+    wait_for,
+    wait_until_ok,
+)
+from .rbac import allow
+
+if TYPE_CHECKING:
+    from .models import ModelLab
 
 PROGRAM = """
 import getpass
@@ -98,6 +111,13 @@ class Lab:
                 pairs = dict(pair.split("=") for pair in labels.replace('"', "").split(","))
                 found[f"{pairs['verb']} {pairs['resource']}"] = int(float(value))
         return found
+
+    @property
+    def reconciliations(self) -> int:
+        """How often this process of the operator has looked at an object, of either kind."""
+        text = httpx.get(f"http://127.0.0.1:{self._port}/metrics").text
+        counts = re.findall(r"(?m)^trainyard_reconcile_duration_seconds_count\S* (\S+)", text)
+        return int(sum(float(count) for count in counts))
 
     def submit(self, **spec: Any) -> str:
         name = f"run-{secrets.token_hex(3)}"
@@ -210,6 +230,15 @@ def lab(kubernetes: ControlPlane, tmp_path: Path) -> Iterator[Lab]:
     namespace = f"lab-{secrets.token_hex(4)}"
     rest.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
     rest.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "trainer"}})
-    one = Lab(rest, kubernetes.kubeconfigs[ADMIN], namespace, tmp_path)
+    allow(rest, namespace)
+    one = Lab(rest, kubernetes.kubeconfigs[OPERATOR], namespace, tmp_path)
     yield one
     one.stop()
+
+
+@pytest.fixture
+def models(lab: Lab, tmp_path: Path) -> "ModelLab":
+    """Models in that namespace."""
+    from .models import ModelLab
+
+    return ModelLab(lab, tmp_path / "clock")

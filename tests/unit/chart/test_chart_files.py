@@ -2,16 +2,18 @@
 
 import ast
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from trainyard_controller.models.schedule import Schedule
 from trainyard_devtools import crd
 from trainyard_devtools.images import IMAGES
 from trainyard_devtools.repo import API_NODE_PORT, CHART, DEPLOY, EXAMPLES, ROOT
 from trainyard_devtools.steps import StepError
-from trainyard_schema import names
+from trainyard_schema import ModelSpec, names
 from trainyard_schema.run import StorageConfig, run_config
 from trainyard_schema.spec import TrainingJobSpec
 
@@ -22,21 +24,21 @@ def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
 
 
-def test_the_crd_is_the_one_that_the_schema_generates() -> None:
-    crd.check(CHART / "files" / "crd.yaml")
+def test_the_crds_are_those_that_the_schema_generates() -> None:
+    crd.check(CHART / "files")
 
 
-def test_writing_the_crd_twice_changes_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "crd.yaml"
+def test_writing_the_crds_twice_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(StepError, match="run `make crd`"):
-        crd.check(path)
-    assert crd.write(path)
-    assert not crd.write(path)
-    crd.check(path)
+        crd.check(tmp_path)
+    assert crd.write(tmp_path) == [tmp_path / name for name in crd.FILES]
+    assert crd.write(tmp_path) == []
+    crd.check(tmp_path)
 
 
-def test_helm_keeps_the_crd() -> None:
-    assert load(CHART / "files" / "crd.yaml")["metadata"]["annotations"] == crd.KEEP
+@pytest.mark.parametrize("name", crd.FILES)
+def test_helm_keeps_a_crd(name: str) -> None:
+    assert load(CHART / "files" / name)["metadata"]["annotations"] == crd.KEEP
 
 
 def test_no_object_of_the_values_schema_takes_unknown_keys() -> None:
@@ -79,7 +81,10 @@ def test_the_demo_and_kind_agree_on_the_node_port() -> None:
     assert (mapping["listenAddress"], mapping["hostPort"]) == ("127.0.0.1", 8000)
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+TRAINING_JOBS = sorted(set(EXAMPLES.glob("*.yaml")) - {EXAMPLES / "model.yaml"})
+
+
+@pytest.mark.parametrize("path", TRAINING_JOBS, ids=lambda path: path.stem)
 def test_an_example_is_a_training_job_that_can_run(path: Path) -> None:
     job = load(path)
     assert (job["apiVersion"], job["kind"]) == (names.API_VERSION, names.KIND)
@@ -95,10 +100,19 @@ def test_an_example_is_a_training_job_that_can_run(path: Path) -> None:
     )
 
 
+def test_the_example_of_a_model_can_run() -> None:
+    example = load(EXAMPLES / "model.yaml")
+    assert (example["apiVersion"], example["kind"]) == (names.API_VERSION, names.MODEL_KIND)
+    spec = ModelSpec.model_validate(example["spec"])
+    assert spec.schedule is not None
+    assert Schedule.parse(spec.schedule, spec.time_zone).following(datetime.now(UTC))
+
+
 def test_the_examples_use_the_table_that_the_demo_uploads() -> None:
     demo = load(DEPLOY / "values-demo.yaml")["api"]["defaults"]["data"]
     for path in EXAMPLES.glob("*.yaml"):
-        data = load(path)["spec"]["data"]
+        spec = load(path)["spec"]
+        data = spec.get("template", {}).get("spec", spec)["data"]
         assert {key: data[key] for key in demo} == demo, path
 
 

@@ -80,7 +80,7 @@ def test_the_whole_job() -> None:
                         "onExitCodes": {
                             "containerName": "trainer",
                             "operator": "In",
-                            "values": [64, 65, 66, 67, 137],
+                            "values": [64, 65, 66, 67, 68, 69, 137],
                         },
                     },
                 ]

@@ -12,7 +12,10 @@ from trainyard_controller.kube import Api
 
 from .samples import JOB_NAME
 
-JOB = {"metadata": {"name": JOB_NAME, "ownerReferences": [{"uid": "owner", "controller": True}]}}
+JOB: dict[str, Any] = {
+    "kind": "Job",
+    "metadata": {"name": JOB_NAME, "ownerReferences": [{"uid": "owner", "controller": True}]},
+}
 
 
 class Script:

@@ -8,14 +8,41 @@ from trainyard_controller.worker import work
 from trainyard_controller.workqueue import WorkQueue
 
 KEY: Key = ("lab", "churn")
+BASE_DELAY = 0.01
 
 
-async def run(reconcile: Callable[[Key], Awaitable[None]], queue: WorkQueue[Key]) -> None:
-    """Let one worker handle the key for long enough that two retries would show."""
+SENTINEL: Key = ("lab", "sentinel")
+
+
+async def calls_of(
+    reconcile: Callable[[int], Awaitable[None]], queue: WorkQueue[Key], *, expected: int
+) -> int:
+    """How often one worker handles the key. `reconcile` gets the number of the call.
+
+    After the expected calls another key becomes due later than any retry would: when it is handled,
+    nothing more is to come.
+    """
+    calls = 0
+    enough, over = asyncio.Event(), asyncio.Event()
+
+    async def count(key: Key) -> None:
+        nonlocal calls
+        if key == SENTINEL:
+            over.set()
+            return
+        calls += 1
+        if calls == expected:
+            enough.set()
+        await reconcile(calls)
+
     queue.add(KEY)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.2):
-            await work(queue, reconcile)
+    worker = asyncio.create_task(work(queue, count))
+    async with asyncio.timeout(30):
+        await enough.wait()
+        queue.add_after(SENTINEL, 20 * BASE_DELAY)
+        await over.wait()
+    worker.cancel()
+    return calls
 
 
 @pytest.mark.parametrize(
@@ -28,35 +55,25 @@ async def run(reconcile: Callable[[Key], Awaitable[None]], queue: WorkQueue[Key]
     ],
 )
 async def test_whatever_fails_is_tried_again_and_the_worker_lives(error: Exception) -> None:
-    calls = []
-
-    async def reconcile(key: Key) -> None:
-        calls.append(key)
-        if len(calls) == 1:
+    async def reconcile(call: int) -> None:
+        if call == 1:
             raise error
 
-    await run(reconcile, WorkQueue(base_delay=0.01))
-    assert calls == [KEY, KEY]
+    assert await calls_of(reconcile, WorkQueue(base_delay=BASE_DELAY), expected=2) == 2
 
 
 async def test_what_succeeds_is_not() -> None:
-    calls = []
+    async def reconcile(call: int) -> None:
+        pass
 
-    async def reconcile(key: Key) -> None:
-        calls.append(key)
-
-    await run(reconcile, WorkQueue(base_delay=0.01))
-    assert calls == [KEY]
+    assert await calls_of(reconcile, WorkQueue(base_delay=BASE_DELAY), expected=1) == 1
 
 
 async def test_a_key_added_while_it_is_handled_is_handled_again() -> None:
-    queue: WorkQueue[Key] = WorkQueue()
-    calls = []
+    queue: WorkQueue[Key] = WorkQueue(base_delay=BASE_DELAY)
 
-    async def reconcile(key: Key) -> None:
-        calls.append(key)
-        if len(calls) == 1:
-            queue.add(key)
+    async def reconcile(call: int) -> None:
+        if call == 1:
+            queue.add(KEY)
 
-    await run(reconcile, queue)
-    assert calls == [KEY, KEY]
+    assert await calls_of(reconcile, queue, expected=2) == 2

@@ -30,9 +30,12 @@ def all_of(pattern: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("place", "name"),
-    all_of(r"kubectl (?:get|describe|patch|delete) (?:tj|trainingjob)[ /]([a-z][-a-z0-9]*)"),
+    all_of(
+        r"kubectl (?:get|describe|patch|delete|annotate) (?:tj|trainingjob|model)[ /]"
+        r"([a-z][-a-z0-9]*)"
+    ),
 )
-def test_a_trainingjob_is_one_of_the_examples(place: str, name: str) -> None:
+def test_an_object_is_one_of_the_examples(place: str, name: str) -> None:
     assert name in NAMES, place
 
 

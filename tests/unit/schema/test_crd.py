@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from trainyard_schema.crd import custom_resource_definition, structural
+from trainyard_schema.model_crd import model_custom_resource_definition
 
 
 def schema_of(*path: str) -> dict[str, Any]:
@@ -29,7 +30,10 @@ def test_a_default_stands_complete_at_every_level() -> None:
     assert resources["properties"]["limits"]["properties"]["memory"]["default"] == "1Gi"
 
 
-def test_nothing_of_json_schema_is_left() -> None:
+@pytest.mark.parametrize(
+    "crd", [custom_resource_definition(), model_custom_resource_definition()], ids=["job", "model"]
+)
+def test_nothing_of_json_schema_is_left(crd: dict[str, Any]) -> None:
     def walk(node: Any) -> None:
         if isinstance(node, dict):
             assert not {"$ref", "$defs", "const", "title"} & {
@@ -41,7 +45,7 @@ def test_nothing_of_json_schema_is_left() -> None:
             for value in node:
                 walk(value)
 
-    walk(custom_resource_definition())
+    walk(crd)
 
 
 def test_exclusive_bounds_are_openapi_booleans() -> None:

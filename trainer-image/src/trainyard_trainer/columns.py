@@ -47,8 +47,11 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _clean_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    text = pc.utf8_trim_whitespace(column.cast(pa.string()))
+    given = column.cast(pa.string())
+    text = pc.utf8_trim_whitespace(given)
     missing = pc.is_in(text, value_set=pa.array(NULL_WORDS))
+    if not pc.any(missing).as_py() and pc.all(pc.equal(text, given)).as_py() is not False:
+        return given  # clean already: no copy is kept
     return pc.if_else(missing, pa.scalar(None, pa.string()), text)
 
 
@@ -117,6 +120,9 @@ def convert(name: str, column: pa.ChunkedArray, kind: ColumnKind) -> pa.ChunkedA
         return plain
     if pa.types.is_null(plain.type):
         return plain.cast(_TYPES[kind])
+    if kind == ColumnKind.NUMBER and pa.types.is_integer(plain.type):
+        # Not every integer above 2^53 is a float; the nearest one does.
+        return plain.cast(_TYPES[kind], safe=False)
     if kind == ColumnKind.CATEGORY and pa.types.is_floating(plain.type):
         whole = _cast_or_none(plain, pa.int64())
         plain = plain if whole is None else whole
@@ -139,7 +145,7 @@ def convert(name: str, column: pa.ChunkedArray, kind: ColumnKind) -> pa.ChunkedA
 
 def numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     """A number or boolean column as (n,) floats; missing and infinite values are NaN."""
-    values = column.cast(pa.float64()).combine_chunks()
+    values = column.cast(pa.float64(), safe=False).combine_chunks()
     array = np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)
     infinite = np.isinf(array)
     return np.where(infinite, np.nan, array) if infinite.any() else array
@@ -150,7 +156,9 @@ def time_parts(column: pa.ChunkedArray) -> dict[str, npt.NDArray[np.float64]]:
     lies.
     """
     return {
-        "days": numbers(pc.divide(column.cast(pa.int64()).cast(pa.float64()), 86_400e6)),
+        "days": numbers(
+            pc.divide(column.cast(pa.int64()).cast(pa.float64(), safe=False), 86_400e6)
+        ),
         "month": numbers(pc.month(column)),
         "weekday": numbers(pc.day_of_week(column)),
         "hour": numbers(pc.hour(column)),

@@ -2,8 +2,9 @@
 
 import math
 import os
-from collections.abc import Iterator
 from pathlib import Path
+
+from trainyard_trainer.cgroup import CGROUP, MEMBERSHIP, folders, number
 
 # Each library reads its own variable, once, when it is imported.
 _VARIABLES = (
@@ -14,28 +15,8 @@ _VARIABLES = (
 )
 
 
-def _levels(mount: Path, path: str) -> Iterator[Path]:
-    """The cgroup's folder and those above it. A limit anywhere on the way to the root holds.
-
-    In a container the mount may already start at the container's own cgroup, and `path` then leads
-    nowhere.
-    """
-    folder = mount / path.strip("/")
-    yield folder
-    while folder != mount:
-        folder = folder.parent
-        yield folder
-
-
-def _number(file: Path) -> float | None:
-    try:
-        return float(file.read_text())
-    except (OSError, ValueError):
-        return None
-
-
 def _quota_v1(folder: Path) -> float | None:
-    quota, period = _number(folder / "cpu.cfs_quota_us"), _number(folder / "cpu.cfs_period_us")
+    quota, period = number(folder / "cpu.cfs_quota_us"), number(folder / "cpu.cfs_period_us")
     return quota / period if quota is not None and quota > 0 and period else None
 
 
@@ -47,18 +28,12 @@ def _quota_v2(folder: Path) -> float | None:
     return None if quota == "max" else float(quota) / float(period)
 
 
-def cpu_quota(
-    cgroup: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")
-) -> float | None:
+def cpu_quota(cgroup: Path = CGROUP, membership: Path = MEMBERSHIP) -> float | None:
     """Cores that this process may use at most, by cgroup v1 or v2; None where nothing limits it."""
-    quotas: list[float | None] = []
-    for line in membership.read_text().splitlines() if membership.exists() else []:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            quotas += [_quota_v2(folder) for folder in _levels(cgroup, path)]
-        elif "cpu" in controllers.split(","):
-            for mount in {cgroup / "cpu", cgroup / controllers}:
-                quotas += [_quota_v1(folder) for folder in _levels(mount, path)]
+    quotas = [
+        _quota_v2(folder) if version == 2 else _quota_v1(folder)
+        for version, folder in folders("cpu", cgroup, membership)
+    ]
     return min((quota for quota in quotas if quota is not None), default=None)
 
 

@@ -1,6 +1,8 @@
 """From objects in the store to one Arrow table."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +19,9 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _DELIMITERS = ",;\t|"
 # Types are inferred from the first block, so it should be a good look at the file.
 _BLOCK_BYTES = 8 << 20
+_CONVERSION_ERROR = re.compile(r"In CSV column #(\d+):.*conversion error", re.DOTALL)
+_MOST_ODD_COLUMNS = 2
+"""Each one costs another pass; with more of them, every column is read as text."""
 
 
 def _invalid(message: str) -> TrainerError:
@@ -64,46 +69,60 @@ def _delimiter(path: Path, compression: str | None) -> str:
     return max(_DELIMITERS, key=header.count)
 
 
-def _read_csv(path: Path, magic: bytes) -> pa.Table:
-    compression = "gzip" if magic.startswith(_GZIP_MAGIC) else None
-
-    def read(column_types: dict[str, pa.DataType] | None) -> pa.Table:
-        with pa.input_stream(str(path), compression=compression) as stream:
-            return pa.csv.read_csv(
-                stream,
-                read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES),
-                parse_options=pa.csv.ParseOptions(
-                    delimiter=_delimiter(path, compression), newlines_in_values=True
-                ),
-                convert_options=pa.csv.ConvertOptions(
-                    strings_can_be_null=True, column_types=column_types
-                ),
-            )
-
-    try:
-        return read(None)
-    except pa.ArrowInvalid as error:
-        if "conversion error" not in str(error):
-            raise
-    # A later block does not fit the types of the first one. Read as text, columns are typed by all
-    # of their values.
-    with pa.input_stream(str(path), compression=compression) as stream:
-        names = pa.csv.open_csv(
+@contextlib.contextmanager
+def _csv_blocks(
+    path: Path, compression: str | None, types: Mapping[str, pa.DataType]
+) -> Iterator[pa.csv.CSVStreamingReader]:
+    with (
+        pa.input_stream(str(path), compression=compression) as stream,
+        pa.csv.open_csv(
             stream,
-            parse_options=pa.csv.ParseOptions(delimiter=_delimiter(path, compression)),
-        ).schema.names
-    return read(dict.fromkeys(names, pa.string()))
+            read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES),
+            parse_options=pa.csv.ParseOptions(
+                delimiter=_delimiter(path, compression), newlines_in_values=True
+            ),
+            convert_options=pa.csv.ConvertOptions(strings_can_be_null=True, column_types=types),
+        ) as reader,
+    ):
+        yield reader
 
 
-def _read_file(path: Path, uri: str) -> tuple[str, pa.Table]:
-    """The kind of a file, by its content, and its table. Raises InvalidData."""
+def _read_csv(path: Path, magic: bytes, text_columns: Collection[str]) -> pa.Table:
+    """Read block by block: at once, the file's whole text would be held beside its values.
+
+    Types are those of the first block. A column with a later value of another type is read as text
+    in another pass, and typed by all of its values afterwards; as bytes if it is not even text.
+    """
+    compression = "gzip" if magic.startswith(_GZIP_MAGIC) else None
+    types = dict.fromkeys(text_columns, pa.string())
+    while True:
+        try:
+            with _csv_blocks(path, compression, types) as reader:
+                return reader.read_all()
+        except pa.ArrowInvalid as error:
+            odd = _CONVERSION_ERROR.match(str(error))
+            if odd is None:
+                raise
+        with _csv_blocks(path, compression, {}) as reader:
+            names = reader.schema.names
+        name = names[int(odd[1])]
+        types[name] = pa.binary() if name in types else pa.string()
+        if len(types) > _MOST_ODD_COLUMNS:
+            types = dict.fromkeys(names, pa.string()) | types
+
+
+def read_file(path: Path, uri: str, *, text_columns: Collection[str] = ()) -> tuple[str, pa.Table]:
+    """The kind of a file, by its content, and its table. Raises InvalidData.
+
+    The types of a CSV's columns follow from their values, except for `text_columns`.
+    """
     with path.open("rb") as file:
         magic = file.read(4)
     try:
         if magic == _PARQUET_MAGIC:
             kind, table = "Parquet", pa.parquet.read_table(path)
         else:
-            kind, table = "CSV", _read_csv(path, magic)
+            kind, table = "CSV", _read_csv(path, magic, text_columns)
     except (pa.ArrowException, OSError) as error:
         detail = str(error).partition("\n")[0]
         raise _invalid(f"{uri} can be read neither as CSV nor as Parquet: {detail}") from error
@@ -150,7 +169,7 @@ def read(files: Sequence[tuple[Path, DataSource]]) -> pa.Table:
     tables: list[pa.Table] = []
     first_kind, first_uri = "", files[0][1].uri
     for path, source in files:
-        kind, table = _read_file(path, source.uri)
+        kind, table = read_file(path, source.uri)
         if tables and kind != first_kind:
             raise _invalid(
                 f"{source.uri} is {kind}, but {first_uri} is {first_kind}; keep one kind"

@@ -1,59 +1,89 @@
 """`model-card.md`: a version told to a person."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 from trainyard_schema import RunConfig
 from trainyard_schema.artifacts import DataSource
 
-from trainyard_trainer.training import Dataset, TrainedModel
+from trainyard_trainer.evidence import Evidence
+from trainyard_trainer.evidence.importance import METHODS
+from trainyard_trainer.evidence.svg import shorten
+from trainyard_trainer.progress import UNITS
+from trainyard_trainer.target import Task
+from trainyard_trainer.training import Dataset, Evaluation, TrainedModel
 from trainyard_trainer.version_files import VersionSchema
 
-_TOP_FEATURES = 10
-_EXAMPLE = """```python
-from trainyard_trainer.scoring import load
+_TOP_COLUMNS = 10
+_TOP_CLASSES = 20
+_SCORING = (
+    "The rows need the columns of `schema.json`. Every file is checked against `manifest.json`, "
+    "and nothing is unpickled."
+)
+_EXAMPLE = """```sh
+trainyard predict --uri {uri} --input rows.csv
+```
 
-predictions = load("version").predict(rows)  # a pandas DataFrame or an Arrow table
+```python
+from trainyard_trainer.loading import load_model
+
+model = load_model("{uri}")
+predictions = model.predict(rows)  # a pandas DataFrame or an Arrow table
 ```"""
-
-
-def top_features(
-    model: TrainedModel, importance: npt.NDArray[np.float64]
-) -> list[tuple[str, float]]:
-    """The table's columns that count most, with their share, from (p,) importances of the matrix's
-    columns.
-    """
-    share: dict[str, float] = {}
-    for column, value in zip(model.shape.columns, importance, strict=True):
-        share[column.source] = share.get(column.source, 0.0) + float(value)
-    total = sum(share.values()) or 1.0
-    ranked = sorted(share.items(), key=lambda item: -item[1])[:_TOP_FEATURES]
-    return [(name, value / total) for name, value in ranked]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     def line(cells: Sequence[str]) -> str:
-        escaped = (cell.replace("|", r"\|") for cell in cells)
+        escaped = (" ".join(cell.split()).replace("|", r"\|") for cell in cells)
         return f"| {' | '.join(escaped)} |"
 
     return "\n".join(map(line, [head, ["---"] * len(head), *rows]))
 
 
-def _metrics(holdout: Mapping[str, float], cross_validation: Mapping[str, float]) -> str:
-    if not cross_validation:
-        rows = [[name, f"{value:.4f}"] for name, value in holdout.items()]
-        return _table(["metric", "holdout"], rows)
-    rows = [
-        [
-            name,
-            f"{value:.4f}",
-            f"{cross_validation[name]:.4f} ± {cross_validation[name + '_std']:.4f}",
-        ]
-        for name, value in holdout.items()
-        if name in cross_validation
+def _metrics(holdout: Evaluation, cross_validation: Mapping[str, float]) -> str:
+    head = ["metric", "holdout", "95 % interval"]
+    rows = []
+    for name, value in holdout.metrics.items():
+        low, high = holdout.intervals.get(name, (math.nan, math.nan))
+        rows.append([name, f"{value:.4f}", "" if math.isnan(low) else f"{low:.4f} to {high:.4f}"])
+    if cross_validation:
+        head.append("cross-validation")
+        for row in rows:
+            mean, std = (cross_validation.get(row[0] + end) for end in ("", "_std"))
+            row.append("" if mean is None else f"{mean:.4f} ± {std:.4f}")
+    return _table(head, rows)
+
+
+def _decision(model: TrainedModel, schema: VersionSchema) -> str:
+    """From which probability on a row counts as positive, and whether probabilities were mended."""
+    told = []
+    if schema.task == Task.BINARY:
+        told.append(
+            f"A row counts as {schema.classes[1]} from a probability of {schema.threshold:.3f} on, "
+            "chosen on rows that the model did not learn from."
+        )
+    if model.calibration is not None:
+        told.append("Probabilities are calibrated.")
+    return " ".join(told)
+
+
+def _lines(items: Iterable[str]) -> str:
+    return "\n".join(f"- {' '.join(item.split())}" for item in items)
+
+
+def _limits(schema: VersionSchema, dataset: Dataset) -> list[str]:
+    held_out = "its metrics are those of one random holdout"
+    if dataset.target.task != Task.REGRESSION:
+        rows = np.bincount(dataset.target.values[dataset.holdout], minlength=len(schema.classes))
+        rarest = int(rows.argmin())
+        held_out += f", in which class {schema.classes[rarest]} has {rows[rarest]} rows"
+    return [
+        f"It was measured on {len(dataset.holdout):,} rows: {held_out}.",
+        "Rows of another time or source than the data above may be predicted less well.",
+        "Categories that training did not have count as missing or rare ones.",
+        "What counts most for the model need not be what causes the target.",
     ]
-    return _table(["metric", "holdout", "cross-validation"], rows)
 
 
 def render(
@@ -64,36 +94,59 @@ def render(
     sources: Sequence[DataSource],
     dataset: Dataset,
     model: TrainedModel,
-    importance: npt.NDArray[np.float64],
-    holdout: Mapping[str, float],
+    evidence: Evidence,
+    holdout: Evaluation,
     cross_validation: Mapping[str, float],
     hyperparameters: Mapping[str, object],
+    libraries: Mapping[str, str],
     uri: str,
 ) -> str:
-    """The model card as Markdown."""
-    excluded = ", ".join(config.data.exclude) or "none"
-    classes = ", ".join(map(str, schema.classes))
-    top = [[name, f"{share:.1%}"] for name, share in top_features(model, importance)]
+    """The model card as Markdown. Plots are linked by their names, so that the version's folder is
+    enough to read it.
+    """
+    classes = ", ".join(shorten(str(label), 60) for label in schema.classes[:_TOP_CLASSES])
+    if len(schema.classes) > _TOP_CLASSES:
+        classes += f" and {len(schema.classes) - _TOP_CLASSES} more"
+    top = [[name, f"{share:.1%}"] for name, share in evidence.importance[:_TOP_COLUMNS]]
+    files = [
+        [source.uri, f"{source.size_bytes:,}", source.etag, source.sha256] for source in sources
+    ]
+    excluded = ", ".join(f"`{name}`" for name in config.data.exclude) or "none"
+    used = ", ".join(f"{name} {number}" for name, number in libraries.items())
+    split = "drawn at random with seed " + str(config.seed)
+    if schema.task != Task.REGRESSION:
+        split = f"stratified by class, {split}"
+    rows = (
+        f"{len(dataset.training):,} rows to learn from and {len(dataset.holdout):,} held out, "
+        f"{split}. Columns left out on request: {excluded}."
+    )
     sections = [
         f"# {config.model}: {schema.model_type} {version}",
         f"Predicts `{schema.target}` ({schema.task}"
         + (f"; classes {classes}" if classes else "")
-        + f"). Trained by TrainingJob {config.training_job}.",
+        + f") from {len(schema.features)} columns. Trained by TrainingJob {config.training_job}"
+        + (f" for {config.requester}" if config.requester else "")
+        + f" in image {config.image}.",
         "## Metrics",
         _metrics(holdout, cross_validation),
-        "## Data",
-        "\n".join(f"- {source.uri} (SHA-256 {source.sha256})" for source in sources),
-        f"{len(dataset.training)} rows to learn from and {len(dataset.holdout)} held out"
-        + ("" if schema.task == "regression" else ", stratified by class")
-        + f", with seed {config.seed}. {len(schema.features)} columns; excluded: {excluded}.",
-        "\n".join(f"- {warning}" for warning in dataset.warnings),
+        _decision(model, schema),
+        "## Plots",
+        "\n\n".join(f"![{plot.title}]({plot.file})" for plot in evidence.plots),
         "## What counts most",
+        f"Share of the {METHODS[schema.model_type]}; all columns are in `feature-importance.json`.",
         _table(["column", "share"], top),
+        "## Data",
+        _table(["object", "bytes", "ETag", "SHA-256"], files),
+        rows,
+        "## Warnings",
+        _lines(dataset.warnings) or "None.",
         "## Hyperparameters",
         _table(["name", "value"], [[name, str(value)] for name, value in hyperparameters.items()]),
-        f"{model.fitted.units} rounds, trees or epochs are in the model.",
+        f"{model.fitted.units:,} {UNITS[schema.model_type]} are in the model. Trained with {used}.",
+        "## Limits",
+        _lines(_limits(schema, dataset)),
         "## How to score rows",
-        f"Copy {uri} to a folder `version` and give rows with the columns of `schema.json`:",
-        _EXAMPLE,
+        _SCORING,
+        _EXAMPLE.format(uri=uri),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"

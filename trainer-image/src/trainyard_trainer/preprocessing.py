@@ -18,9 +18,13 @@ from pydantic import Field
 from trainyard_schema import Model, ModelType
 
 from trainyard_trainer.columns import ColumnKind, convert, numbers, time_parts
+from trainyard_trainer.table_rows import TableRows
+from trainyard_trainer.target_encoding import TargetMeans
 
 MAX_LEVELS = 100
-"""Categories of a column that are told apart; the less frequent ones count as one."""
+"""Categories of a column that are told apart; the less frequent ones count as one, and all of them
+also become the mean of their target.
+"""
 MIN_LEVEL_ROWS = 3
 """A category seen in fewer training rows says nothing that holds up."""
 _CLIP = 5.0
@@ -149,7 +153,9 @@ class CategoryFeature(Model):
             out[:, 0] = codes if fill else np.where(codes < 0, np.nan, codes)
             return
         codes = np.where((codes < 0) & self.missing, out.shape[1] - 1, codes)
-        out[:] = codes[:, None] == np.arange(out.shape[1])
+        hot = np.flatnonzero(codes >= 0)
+        out[:] = 0
+        out[hot, codes[hot]] = 1
 
 
 class FittedColumn(Model):
@@ -161,12 +167,18 @@ class FittedColumn(Model):
         default_factory=dict, description="By part: '' for the value itself."
     )
     category: CategoryFeature | None = None
+    target_means: TargetMeans | None = Field(
+        default=None, description="Beside the category, where it has very many levels."
+    )
 
     def matrix_columns(self) -> Iterator[Column]:
         """The columns of the matrix that come from this one."""
         if self.category is not None:
             for name in self.category.names(self.name):
                 yield Column(self.name, name, categorical=not self.category.one_hot)
+        if self.target_means is not None:
+            for name in self.target_means.names(self.name):
+                yield Column(self.name, name)
         for part, feature in self.numeric.items():
             for name in feature.names(f"{self.name} {part}".strip()):
                 yield Column(self.name, name)
@@ -184,16 +196,30 @@ class Preprocessor(Model):
 
     @classmethod
     def fit(
-        cls, table: pa.Table, kinds: dict[str, ColumnKind], model_type: ModelType
+        cls,
+        table: pa.Table | TableRows,
+        kinds: dict[str, ColumnKind],
+        model_type: ModelType,
+        outcome: npt.NDArray[np.float64],
     ) -> "Preprocessor":
-        """Learn from the training rows of the feature columns `kinds`."""
+        """Learn from the training rows of the feature columns `kinds`, and from their (n, k)
+        outcomes, as `target_encoding.outcomes` gives them.
+        """
         style = STYLES[model_type]
         columns = []
         for name, kind in kinds.items():
             values = convert(name, table[name], kind)
             if kind == ColumnKind.CATEGORY:
                 feature = CategoryFeature.fit(values, style)
-                columns.append(FittedColumn(name=name, kind=kind, category=feature))
+                means = None
+                if outcome.shape[1] and feature.other and len(feature.levels) == MAX_LEVELS:
+                    means = TargetMeans.fit(values, outcome, scale=style.scale)
+                    if feature.one_hot:
+                        # The means say what a hundred columns would, with less to learn by heart.
+                        feature = feature.model_copy(update={"levels": []})
+                columns.append(
+                    FittedColumn(name=name, kind=kind, category=feature, target_means=means)
+                )
             else:
                 parts = {
                     part: NumericFeature.fit(array, style)
@@ -206,7 +232,7 @@ class Preprocessor(Model):
         """The columns of the matrix, in order."""
         return [entry for column in self.columns for entry in column.matrix_columns()]
 
-    def transform(self, table: pa.Table) -> Matrix:
+    def transform(self, table: pa.Table | TableRows) -> Matrix:
         """The (n, p) matrix of raw rows. Raises InvalidData if a value is not of its column's
         kind.
         """
@@ -218,6 +244,10 @@ class Preprocessor(Model):
                 width = len(column.category.names(column.name))
                 column.category.write(values, matrix[:, start : start + width], fill=self.fill)
                 start += width
+                if column.target_means is not None:
+                    width = len(column.target_means.overall)
+                    matrix[:, start : start + width] = column.target_means.values(values)
+                    start += width
                 continue
             parts = _parts(column.kind, values)
             for part, feature in column.numeric.items():
@@ -225,6 +255,24 @@ class Preprocessor(Model):
                 feature.write(parts[part], matrix[:, start : start + width])
                 start += width
         return matrix
+
+    def cross_fit(
+        self,
+        table: pa.Table | TableRows,
+        outcome: npt.NDArray[np.float64],
+        matrix: Matrix,
+        seed: int,
+    ) -> None:
+        """Replace the target's means in the matrix of the training rows by means of other rows."""
+        start = 0
+        for column in self.columns:
+            if column.target_means is not None:
+                assert column.category is not None
+                first = start + len(column.category.names(column.name))
+                values = convert(column.name, table[column.name], column.kind)
+                found = column.target_means.cross_fit(values, outcome, seed)
+                matrix[:, first : first + found.shape[1]] = found
+            start += len(list(column.matrix_columns()))
 
 
 def select_features(
@@ -245,6 +293,10 @@ def _useless(column: pa.ChunkedArray, kind: ColumnKind) -> str | None:
     if kind == ColumnKind.EMPTY:
         return "it has no values"
     valid = len(column) - column.null_count
+    if kind != ColumnKind.CATEGORY:
+        least, most = pc.min_max(column).as_py().values()
+        if least < most:  # counting distinct numbers takes much longer
+            return None
     distinct = pc.count_distinct(column, mode="only_valid").as_py()
     if distinct == 1 and not column.null_count:
         return "it has the same value in every row"
@@ -253,6 +305,21 @@ def _useless(column: pa.ChunkedArray, kind: ColumnKind) -> str | None:
     return None
 
 
-def rows_of(table: pa.Table, rows: npt.NDArray[np.int64], names: Sequence[str]) -> pa.Table:
+def matrix_width(table: pa.Table, kinds: dict[str, ColumnKind], model_type: ModelType) -> int:
+    """About how many columns the matrix of a table will have, to tell how large it gets."""
+    style = STYLES[model_type]
+    width = 0
+    for name, kind in kinds.items():
+        column = table[name]
+        if kind == ColumnKind.CATEGORY:
+            levels = min(pc.count_distinct(column).as_py(), MAX_LEVELS)
+            width += levels + 2 if levels <= style.one_hot_levels else 1
+        else:
+            parts = len(time_parts(column[:0])) if kind == ColumnKind.TIME else 1
+            width += parts * (2 if style.fill and column.null_count else 1)
+    return width
+
+
+def rows_of(table: pa.Table, rows: npt.NDArray[np.int64], names: Sequence[str]) -> TableRows:
     """The named columns of some rows."""
-    return table.select(list(names)).take(pa.array(rows))
+    return TableRows(table.select(list(names)), rows)

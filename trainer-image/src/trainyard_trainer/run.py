@@ -29,7 +29,8 @@ from trainyard_trainer.progress import ProgressTracker
 if TYPE_CHECKING:
     from trainyard_schema.artifacts import DataSource
 
-    from trainyard_trainer.training import Dataset, History, Learner, TrainedModel
+    from trainyard_trainer.evidence import Evidence
+    from trainyard_trainer.training import Dataset, Evaluation, History, Learner, TrainedModel
 
 _log = structlog.get_logger()
 
@@ -64,7 +65,8 @@ class Run:
         # Imported here, so that progress is served before Arrow, boto3 and the model's library are
         # loaded.
         from trainyard_trainer import dataset as data  # noqa: PLC0415
-        from trainyard_trainer import training  # noqa: PLC0415
+        from trainyard_trainer import evidence, training  # noqa: PLC0415
+        from trainyard_trainer.memory import memory_limit  # noqa: PLC0415
 
         config = self._config
         with tempfile.TemporaryDirectory(prefix="trainyard-") as scratch:
@@ -93,6 +95,7 @@ class Run:
                 seed=config.seed,
                 threads=self._threads,
             )
+            dataset.warnings.extend(training.check_memory(learner, dataset, memory_limit()))
             self._enter(Stage.TRAINING)
             units = learner.implementation.planned_units(learner.hyperparameters)
             history = training.History(self._tracker.count, folds + 1, units)
@@ -101,8 +104,10 @@ class Run:
             history.finish_fit()
             _log.info("model is trained", units=model.fitted.units)
             self._enter(Stage.EVALUATING)
-            holdout = training.measure(model, dataset, dataset.holdout)
-            _log.info("model is measured", **holdout)
+            prediction = training.predict_rows(model, dataset, dataset.holdout)
+            holdout = training.appraise(model, dataset, prediction, seed=config.seed)
+            _log.info("model is measured", **holdout.metrics)
+            shown = evidence.gather(self._model_type, model, dataset, prediction, history.records)
             sources = [source for _, source in files]
             return self._file(
                 folder,
@@ -113,6 +118,7 @@ class Run:
                 history=history,
                 holdout=holdout,
                 validated=validated,
+                shown=shown,
             )
 
     def _enter(self, stage: Stage) -> None:
@@ -139,21 +145,19 @@ class Run:
         *,
         sources: "list[DataSource]",
         history: "History",
-        holdout: dict[str, float],
+        holdout: "Evaluation",
         validated: dict[str, float],
+        shown: "Evidence",
     ) -> RunResult:
         from trainyard_trainer import model_card, version_files  # noqa: PLC0415
-        from trainyard_trainer.preprocessing import rows_of  # noqa: PLC0415
         from trainyard_trainer.publication import Publication  # noqa: PLC0415
         from trainyard_trainer.storage import Storage, sha256_of  # noqa: PLC0415
 
         config, key = self._config, self._key
         publication = Publication(Storage(config.storage, failure=Reason.UPLOAD_FAILED), key)
-        schema = version_files.describe(self._model_type, dataset.target, model.preprocessor)
-        hyperparameters = learner.hyperparameters.model_dump(mode="json")
-        sample = model.preprocessor.transform(
-            rows_of(dataset.features, dataset.holdout[:4096], list(dataset.kinds))
-        )
+        schema = version_files.describe(self._model_type, dataset.target, model)
+        hyperparameters = learner.hyperparameters.model_dump(mode="json") | model.fitted.chosen
+        libraries = version_files.library_versions(self._model_type)
         card = model_card.render(
             config=config,
             version=key.version,
@@ -161,10 +165,11 @@ class Run:
             sources=sources,
             dataset=dataset,
             model=model,
-            importance=model.fitted.importance(sample),
+            evidence=shown,
             holdout=holdout,
             cross_validation=validated,
             hyperparameters=hyperparameters,
+            libraries=libraries,
             uri=publication.uri,
         )
         self._enter(Stage.UPLOADING)
@@ -177,6 +182,7 @@ class Run:
             holdout=holdout,
             cross_validation=validated,
             history=history.records,
+            evidence=shown.files,
             card=card,
             log=self._log_file,
         )
@@ -184,7 +190,7 @@ class Run:
             ManifestFile(name=path.name, size_bytes=path.stat().st_size, sha256=sha256_of(path))
             for path in paths
         ]
-        metrics = version_files.as_metrics(self._model_type, holdout, validated)
+        metrics = version_files.as_metrics(self._model_type, holdout.metrics, validated)
         self._interruption.guard(publication)
         parent = publication.current()
         publication.upload(
@@ -209,12 +215,15 @@ class Run:
             ),
             hyperparameters=hyperparameters,
             seed=config.seed,
+            threads=self._threads,
+            run=config,
             metrics=metrics,
+            metric_intervals=holdout.intervals,
             warnings=dataset.warnings,
             files=entries,
             duration_seconds=time.monotonic() - self._started,
             image=config.image,
-            libraries=version_files.library_versions(self._model_type),
+            libraries=libraries,
             requester=config.requester,
             parent_version=parent,
             training_job=config.training_job,

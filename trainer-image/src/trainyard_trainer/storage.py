@@ -159,10 +159,14 @@ class Storage:
         if code == "NoSuchBucket":
             hint = "the bucket does not exist; create it or correct the operator's bucket setting"
         elif isinstance(error, NoCredentialsError | PartialCredentialsError):
-            hint = "no credentials; the pod needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            hint = (
+                "no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
+                "(in a cluster: the S3 Secret)"
+            )
         elif code in _DENIED:
             hint = (
-                f"{endpoint} refused the credentials ({code}); check the S3 Secret and its rights"
+                f"{endpoint} refused the credentials ({code}); check the keys and their rights "
+                "(in a cluster: the S3 Secret)"
             )
         elif _is_transient(error):
             hint = f"gave up after {self._deadline_seconds:g} s of retries at {endpoint}: {error}"

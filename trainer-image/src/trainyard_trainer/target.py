@@ -26,6 +26,8 @@ MIN_ROWS = 20
 MIN_ROWS_PER_CLASS = 2
 MAX_NUMERIC_CLASSES = 20
 MAX_CLASSES = 200
+_LARGEST_CODE = 2**53
+"""Beyond, not every whole number is a float."""
 
 ClassLabel = str | int | float | bool
 
@@ -86,6 +88,10 @@ def take_rows_with_target(table: pa.Table, name: str) -> tuple[pa.Table, list[st
     return kept, [warning]
 
 
+def _is_code(label: float) -> bool:
+    return label.is_integer() and abs(label) <= _LARGEST_CODE
+
+
 def _classes(name: str, column: pa.ChunkedArray) -> Target:
     counts = pc.value_counts(column).to_pylist()
     number_of = {item["values"]: item["counts"] for item in counts}
@@ -98,11 +104,12 @@ def _classes(name: str, column: pa.ChunkedArray) -> Target:
         )
     rare = min(labels, key=number_of.__getitem__)
     if number_of[rare] < MIN_ROWS_PER_CLASS:
-        raise _invalid(
+        raise TrainerError(
+            Reason.INSUFFICIENT_DATA,
             f"target {name!r}: class {rare!r} has {number_of[rare]} row, but each class needs "
-            f"{MIN_ROWS_PER_CLASS}; remove the class or add rows"
+            f"{MIN_ROWS_PER_CLASS}; remove the class or add rows",
         )
-    if pa.types.is_floating(column.type) and all(float(label).is_integer() for label in labels):
+    if pa.types.is_floating(column.type) and all(map(_is_code, labels)):
         column, labels = column.cast(pa.int64()), [int(label) for label in labels]
     codes = pc.index_in(column, value_set=pa.array(labels, type=column.type))
     task = Task.BINARY if len(labels) == 2 else Task.MULTICLASS
@@ -110,13 +117,16 @@ def _classes(name: str, column: pa.ChunkedArray) -> Target:
 
 
 def understand_target(table: pa.Table, name: str) -> Target:
-    """The target of a table without missing targets. Raises InvalidData if nothing can be learned
-    from it.
+    """The target of a table without missing targets. Raises InvalidData or InsufficientData if
+    nothing can be learned from it.
     """
     kind, column = understand(name, table[name])
+    if pa.types.is_floating(column.type):
+        column = pc.add(column, 0.0)  # -0 becomes 0, or they would be two classes
     if len(column) < MIN_ROWS:
-        raise _invalid(
-            f"{len(column)} rows with a target are too few to learn from; give at least {MIN_ROWS}"
+        raise TrainerError(
+            Reason.INSUFFICIENT_DATA,
+            f"{len(column)} rows with a target are too few to learn from; give at least {MIN_ROWS}",
         )
     if kind == ColumnKind.TIME:
         raise _invalid(f"target {name!r} holds times; give a number or classes instead")
@@ -133,5 +143,5 @@ def understand_target(table: pa.Table, name: str) -> Target:
         not pa.types.is_floating(column.type) or pc.all(pc.equal(column, pc.floor(column))).as_py()
     )
     if numeric and distinct > 2 and not (whole and distinct <= MAX_NUMERIC_CLASSES):
-        return Target(name, Task.REGRESSION, [], column.cast(pa.float64()).to_numpy())
+        return Target(name, Task.REGRESSION, [], column.cast(pa.float64(), safe=False).to_numpy())
     return _classes(name, column)

@@ -10,13 +10,18 @@ import pyarrow as pa
 import structlog
 from trainyard_schema import DataSpec, Hyperparameters, ModelType, Reason
 
-from trainyard_trainer import models
+from trainyard_trainer import memory, models
+from trainyard_trainer.calibration import Calibration, calibrate
 from trainyard_trainer.columns import ColumnKind, understand
+from trainyard_trainer.decisions import DEFAULT_THRESHOLD
 from trainyard_trainer.errors import TrainerError
-from trainyard_trainer.metrics import evaluate
+from trainyard_trainer.intervals import bootstrap
+from trainyard_trainer.metrics import evaluate, per_class
 from trainyard_trainer.models import Fitted, Implementation, Part, Shape
-from trainyard_trainer.preprocessing import Preprocessor, rows_of, select_features
+from trainyard_trainer.preflight import examine
+from trainyard_trainer.preprocessing import Preprocessor, matrix_width, rows_of, select_features
 from trainyard_trainer.split import Rows, folds, strata, take_share
+from trainyard_trainer.table_rows import TableRows
 from trainyard_trainer.target import (
     Target,
     Task,
@@ -24,6 +29,8 @@ from trainyard_trainer.target import (
     take_rows_with_target,
     understand_target,
 )
+from trainyard_trainer.target_encoding import outcomes
+from trainyard_trainer.threshold import best_threshold
 
 _log = structlog.get_logger()
 
@@ -90,14 +97,28 @@ class TrainedModel:
     fitted: Fitted
     preprocessor: Preprocessor
     shape: Shape
+    calibration: Calibration | None = None
+    threshold: float = DEFAULT_THRESHOLD
+    """Probability from which a row counts as positive; for two classes."""
 
-    def predict(self, table: pa.Table) -> models.Prediction:
+    def predict(self, table: pa.Table | TableRows) -> models.Prediction:
         """(n, n_classes) probabilities, or (n,) values, of raw rows."""
-        return self.fitted.predict(self.preprocessor.transform(table))
+        prediction = self.fitted.predict(self.preprocessor.transform(table))
+        return prediction if self.calibration is None else self.calibration.apply(prediction)
+
+
+class Evaluation(NamedTuple):
+    """How good a model is on some rows."""
+
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    """95 % confidence intervals by bootstrap."""
+    per_class: dict[str, dict[str, float]]
+    """Empty for regression."""
 
 
 def validate(table: pa.Table, spec: DataSpec, seed: int) -> Dataset:
-    """Check the table against the spec and split it. Raises InvalidData."""
+    """Check the table against the spec and split it. Raises InvalidData, InsufficientData."""
     check_columns(table.column_names, spec)
     table, warnings = take_rows_with_target(table, spec.target)
     target = understand_target(table, spec.target)
@@ -107,19 +128,27 @@ def validate(table: pa.Table, spec: DataSpec, seed: int) -> Dataset:
         if name != spec.target and name not in spec.exclude
     }
     features = pa.table({name: column for name, (_, column) in understood.items()})
-    kinds, left_out = select_features(
+    kinds, useless = select_features(
         features, {name: kind for name, (kind, _) in understood.items()}
     )
-    warnings += left_out
+    _check_some_column(kinds, useless)
+    training, holdout = take_share(strata(target), spec.holdout_fraction, seed)
+    findings = examine(features, kinds, target, training, holdout)
+    kinds = {name: kind for name, kind in kinds.items() if name not in findings.left_out}
+    left_out = [*useless, *findings.left_out.values()]
+    _check_some_column(kinds, left_out)
+    warnings += left_out + findings.warnings
     for warning in warnings:
         _log.warning(warning)
+    return Dataset(features.select(list(kinds)), kinds, target, training, holdout, warnings)
+
+
+def _check_some_column(kinds: dict[str, ColumnKind], left_out: list[str]) -> None:
     if not kinds:
         raise TrainerError(
             Reason.INVALID_DATA,
             "no column is left to learn from: " + ("; ".join(left_out) or "all are excluded"),
         )
-    training, holdout = take_share(strata(target), spec.holdout_fraction, seed)
-    return Dataset(features.select(list(kinds)), kinds, target, training, holdout, warnings)
 
 
 def learner_for(
@@ -136,49 +165,113 @@ def learner_for(
     return Learner(model_type, complete, seed, threads, implementation)
 
 
+def check_memory(learner: Learner, dataset: Dataset, limit: int | None) -> list[str]:
+    """A warning if training comes close to the memory limit in bytes. Raises InsufficientMemory if
+    it clearly cannot be done within it.
+    """
+    rows = len(dataset.training)
+    columns = matrix_width(dataset.features, dataset.kinds, learner.model_type)
+    more = memory.needed(
+        learner.hyperparameters,
+        learner.model_type,
+        rows=rows,
+        columns=columns,
+        outputs=len(dataset.target.classes) or 1,
+    )
+    shape = f"{rows} rows of {columns} columns"
+    return memory.check(memory.resident() + more, limit, shape)
+
+
 def fit(learner: Learner, dataset: Dataset, rows: Rows, report: models.Report) -> TrainedModel:
     """Train on some rows; early stopping watches a part of them."""
     target = dataset.target
     train_rows, validation_rows = rows, None
-    share = learner.implementation.validation_share(learner.hyperparameters)
+    share = learner.implementation.validation_share(learner.hyperparameters, len(rows))
     if share:
         rest, watched = take_share(strata(target)[rows], share, learner.seed + 1)
         train_rows, validation_rows = rows[rest], rows[watched]
     table = rows_of(dataset.features, train_rows, list(dataset.kinds))
-    preprocessor = Preprocessor.fit(table, dataset.kinds, learner.model_type)
+    outcome = outcomes(target)[train_rows]
+    preprocessor = Preprocessor.fit(table, dataset.kinds, learner.model_type, outcome)
     shape = Shape(target.task, len(target.classes), preprocessor.matrix_columns())
 
     def part(rows: Rows) -> Part:
         raw = rows_of(dataset.features, rows, list(dataset.kinds))
         return Part(preprocessor.transform(raw), target.values[rows])
 
-    fitted = learner.implementation.fit(
-        shape,
+    train, validation = (
         part(train_rows),
         None if validation_rows is None else part(validation_rows),
+    )
+    preprocessor.cross_fit(table, outcome, train.features, learner.seed)
+    fitted = learner.implementation.fit(
+        shape,
+        train,
+        validation,
         learner.hyperparameters,
         seed=learner.seed,
         threads=learner.threads,
         report=report,
     )
-    return TrainedModel(fitted, preprocessor, shape)
+    calibration, threshold = _decide(fitted, shape, train, validation, learner.seed)
+    return TrainedModel(fitted, preprocessor, shape, calibration, threshold)
+
+
+def _decide(
+    fitted: Fitted, shape: Shape, train: Part, validation: Part | None, seed: int
+) -> tuple[Calibration | None, float]:
+    """Calibration and threshold, from rows that the model did not learn from."""
+    if shape.task == Task.REGRESSION:
+        return None, DEFAULT_THRESHOLD
+    if validation is not None:
+        codes, probability = validation.target, fitted.predict(validation.features)
+    elif fitted.out_of_bag is not None:
+        known = ~np.isnan(fitted.out_of_bag[:, 0])
+        codes, probability = train.target[known], fitted.out_of_bag[known]
+    else:
+        return None, DEFAULT_THRESHOLD
+    calibration = calibrate(codes, probability, seed)
+    if calibration is not None:
+        probability = calibration.apply(probability)
+    if shape.task == Task.MULTICLASS:
+        return calibration, DEFAULT_THRESHOLD
+    return calibration, best_threshold(codes, probability[:, 1])
+
+
+def predict_rows(model: TrainedModel, dataset: Dataset, rows: Rows) -> models.Prediction:
+    """What a model predicts for some rows of the dataset."""
+    return model.predict(rows_of(dataset.features, rows, list(dataset.kinds)))
 
 
 def measure(model: TrainedModel, dataset: Dataset, rows: Rows) -> dict[str, float]:
     """Metrics of a model on some rows."""
-    table = rows_of(dataset.features, rows, list(dataset.kinds))
-    return evaluate(dataset.target.task, dataset.target.values[rows], model.predict(table))
+    prediction = predict_rows(model, dataset, rows)
+    target = dataset.target
+    return evaluate(target.task, target.values[rows], prediction, threshold=model.threshold)
+
+
+def appraise(
+    model: TrainedModel, dataset: Dataset, prediction: models.Prediction, *, seed: int
+) -> Evaluation:
+    """Metrics of what a model predicts for the holdout, and how sure they are."""
+    task, truth = dataset.target.task, dataset.target.values[dataset.holdout]
+    threshold, classes = model.threshold, dataset.target.classes
+    return Evaluation(
+        evaluate(task, truth, prediction, threshold=threshold),
+        bootstrap(task, truth, prediction, threshold=threshold, seed=seed),
+        per_class(classes, truth, prediction, threshold=threshold) if classes else {},
+    )
 
 
 def check_folds(dataset: Dataset, count: int) -> None:
-    """Raises InvalidData if a class has too few training rows for every fold to have one."""
+    """Raises InsufficientData if a class has too few training rows for every fold to have one."""
     if dataset.target.task == Task.REGRESSION:
         return
     counts = np.bincount(dataset.target.values[dataset.training])
     rarest = int(counts.argmin())
     if counts[rarest] < count:
         raise TrainerError(
-            Reason.INVALID_DATA,
+            Reason.INSUFFICIENT_DATA,
             f"class {dataset.target.classes[rarest]!r} has {counts[rarest]} training rows, "
             f"too few for {count} folds; lower spec.crossValidation.folds or turn it off",
         )

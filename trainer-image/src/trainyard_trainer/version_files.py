@@ -20,17 +20,18 @@ from trainyard_schema.artifacts import (
     SCHEMA,
 )
 
+from trainyard_trainer.calibration import Calibration
 from trainyard_trainer.columns import ColumnKind
-from trainyard_trainer.preprocessing import Preprocessor
+from trainyard_trainer.decisions import DEFAULT_THRESHOLD
 from trainyard_trainer.target import ClassLabel, Target, Task
-from trainyard_trainer.training import TrainedModel
+from trainyard_trainer.training import Evaluation, TrainedModel
 
 _LIBRARIES = {
     ModelType.XGBOOST: ("xgboost-cpu",),
     ModelType.RANDOM_FOREST: ("scikit-learn", "skops"),
     ModelType.NEURAL_NET: ("safetensors",),
 }
-_REPORTED_CV_METRICS = 2
+_REPORTED_CV_METRICS = 1
 
 
 class FeatureSchema(Model):
@@ -53,9 +54,13 @@ class VersionSchema(Model):
     regression.
     """
     features: list[FeatureSchema]
+    threshold: float = DEFAULT_THRESHOLD
+    """Probability of the positive class from which a row counts as positive; for two classes."""
+    calibration: Calibration | None = None
+    """What is done to the probabilities that the model file gives; None: nothing."""
 
 
-def describe(model_type: ModelType, target: Target, preprocessor: Preprocessor) -> VersionSchema:
+def describe(model_type: ModelType, target: Target, model: TrainedModel) -> VersionSchema:
     """The schema of a trained model."""
     return VersionSchema(
         model_type=model_type,
@@ -68,8 +73,10 @@ def describe(model_type: ModelType, target: Target, preprocessor: Preprocessor) 
                 kind=column.kind,
                 categories=None if column.category is None else column.category.levels,
             )
-            for column in preprocessor.columns
+            for column in model.preprocessor.columns
         ],
+        threshold=model.threshold,
+        calibration=model.calibration,
     )
 
 
@@ -86,8 +93,8 @@ def library_versions(model_type: ModelType) -> dict[str, str]:
 def as_metrics(
     model_type: ModelType, holdout: Mapping[str, float], cross_validation: Mapping[str, float]
 ) -> list[Metric]:
-    """All metrics of the holdout, then mean and standard deviation of the first two of the cross-
-    validation.
+    """All metrics of the holdout, then mean and standard deviation of the first one of the
+    cross-validation: at most ten together.
     """
 
     def metric(name: str, value: float, split: Any) -> Metric:
@@ -99,7 +106,8 @@ def as_metrics(
     ]
 
 
-def _json(document: Any) -> str:
+def as_json(document: Any) -> str:
+    """A document that people read too."""
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -108,21 +116,30 @@ def write(
     model: TrainedModel,
     schema: VersionSchema,
     *,
-    holdout: Mapping[str, float],
+    holdout: Evaluation,
     cross_validation: Mapping[str, float],
     history: Iterable[Mapping[str, Any]],
+    evidence: Mapping[str, str],
     card: str,
     log: Path,
 ) -> list[Path]:
-    """Write every file but the manifest into `folder`; the model's comes first."""
+    """Write every file but the manifest into `folder`; the model's comes first. `evidence` is text
+    by file name.
+    """
     model_file = folder / MODEL_FILES[schema.model_type]
     model.fitted.save(model_file)
-    metrics = {"holdout": dict(holdout), "crossValidation": dict(cross_validation)}
+    metrics = {
+        "holdout": holdout.metrics,
+        "holdoutIntervals": holdout.intervals,
+        "holdoutPerClass": holdout.per_class,
+        "crossValidation": dict(cross_validation),
+    }
     texts = {
-        PREPROCESSING: _json(model.preprocessor.to_dict()),
-        SCHEMA: _json(schema.to_dict()),
-        METRICS: _json(metrics),
+        PREPROCESSING: as_json(model.preprocessor.to_dict()),
+        SCHEMA: as_json(schema.to_dict()),
+        METRICS: as_json(metrics),
         HISTORY: "".join(json.dumps(record) + "\n" for record in history),
+        **evidence,
         MODEL_CARD: card,
     }
     for name, text in texts.items():

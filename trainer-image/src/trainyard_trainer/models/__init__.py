@@ -45,6 +45,16 @@ class Fitted(Protocol):
     def units(self) -> int:
         """Rounds, trees or epochs that are in it."""
 
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """Hyperparameters that `fit` chose because they were not given, by name."""
+
+    @property
+    def out_of_bag(self) -> Prediction | None:
+        """(n, n_classes) probabilities of the training rows by those parts of the model that did
+        not learn from them, NaN for rows without such parts. None if there are none, or not known.
+        """
+
     def predict(self, features: Matrix) -> Prediction:
         """(n, n_classes) probabilities, or (n,) values."""
 
@@ -63,8 +73,10 @@ class Implementation(Protocol):
     def complete(self, hyperparameters: Any, training_rows: int) -> Any:
         """The hyperparameters with those filled in that follow the number of rows."""
 
-    def validation_share(self, hyperparameters: Any) -> float:
-        """Share of the training rows that `fit` watches to know when to stop; 0 for none."""
+    def validation_share(self, hyperparameters: Any, training_rows: int) -> float:
+        """Share of the training rows that the model does not learn from: `fit` watches them to know
+        when to stop, and threshold and calibration follow from them. 0 for none.
+        """
 
     def planned_units(self, hyperparameters: Any) -> int:
         """Rounds, trees or epochs at most."""

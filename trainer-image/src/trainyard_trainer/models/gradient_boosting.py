@@ -19,6 +19,8 @@ _OBJECTIVES = {
 }
 _OWN_NAMES = {"n_estimators", "early_stopping_rounds", "max_bin"}
 _VALIDATION_SHARE = 0.15
+_ROWS_PER_WEIGHT = 1000
+_LARGEST_DEFAULT_WEIGHT = 5.0
 
 
 def _feature_types(shape: Shape) -> list[str]:
@@ -37,6 +39,16 @@ class Booster:
     def units(self) -> int:
         """Rounds in the model."""
         return int(self._booster.num_boosted_rounds())
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """Nothing: all are complete before."""
+        return {}
+
+    @property
+    def out_of_bag(self) -> None:
+        """The validation part tells more."""
+        return None
 
     def predict(self, features: Matrix) -> Prediction:
         """(n, n_classes) probabilities, or (n,) values."""
@@ -75,12 +87,18 @@ class _Progress(xgb.callback.TrainingCallback):
         return False
 
 
-def complete(hyperparameters: XGBoostHyperparameters, training_rows: int) -> XGBoostHyperparameters:  # noqa: ARG001
-    """They are complete."""
-    return hyperparameters
+def complete(hyperparameters: XGBoostHyperparameters, training_rows: int) -> XGBoostHyperparameters:
+    """Leaves of a small table may be small: confident rows weigh little; none would be split."""
+    if hyperparameters.min_child_weight is not None:
+        return hyperparameters
+    weight = max(1.0, min(_LARGEST_DEFAULT_WEIGHT, training_rows / _ROWS_PER_WEIGHT))
+    return hyperparameters.model_copy(update={"min_child_weight": weight})
 
 
-def validation_share(hyperparameters: XGBoostHyperparameters) -> float:
+def validation_share(
+    hyperparameters: XGBoostHyperparameters,
+    training_rows: int,  # noqa: ARG001
+) -> float:
     """None is needed without early stopping."""
     return _VALIDATION_SHARE if hyperparameters.early_stopping_rounds else 0.0
 

@@ -20,6 +20,8 @@ from trainyard_trainer.target import Task
 
 _VALIDATION_SHARE = 0.1
 _PREDICT_ROWS = 65536
+_ROWS_PER_BATCH_ROW = 40
+_DEFAULT_BATCH_SIZES = (32, 128)
 _ARCHITECTURE = "architecture"
 _SIZES = ("members", "inputs", "hidden", "outputs", "dropout")
 
@@ -105,6 +107,16 @@ class Net:
         """Epochs until the best weights."""
         return int(self._architecture["epochs"])
 
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """Nothing: all are complete before."""
+        return {}
+
+    @property
+    def out_of_bag(self) -> None:
+        """The validation part tells more."""
+        return None
+
     def predict(self, features: Matrix) -> Prediction:
         """(n, n_classes) probabilities, or (n,) values."""
         with torch.inference_mode():
@@ -137,14 +149,21 @@ class Net:
 
 
 def complete(
-    hyperparameters: NeuralNetHyperparameters,
-    training_rows: int,  # noqa: ARG001
+    hyperparameters: NeuralNetHyperparameters, training_rows: int
 ) -> NeuralNetHyperparameters:
-    """They are complete."""
-    return hyperparameters
+    """A small table needs small batches: it has too few of large ones to learn from."""
+    if hyperparameters.batch_size is not None:
+        return hyperparameters
+    nearest = 2 ** round(math.log2(max(1, training_rows / _ROWS_PER_BATCH_ROW)))
+    smallest, largest = _DEFAULT_BATCH_SIZES
+    size = max(smallest, min(largest, nearest))
+    return hyperparameters.model_copy(update={"batch_size": size})
 
 
-def validation_share(hyperparameters: NeuralNetHyperparameters) -> float:  # noqa: ARG001
+def validation_share(
+    hyperparameters: NeuralNetHyperparameters,  # noqa: ARG001
+    training_rows: int,  # noqa: ARG001
+) -> float:
     """The net always stops early."""
     return _VALIDATION_SHARE
 
@@ -212,7 +231,12 @@ def fit(
             total += float(loss) * len(batch)
         net.eval()
         with torch.inference_mode():
-            watched = _mean_prediction(task, net(watched_features))
+            watched = torch.cat(
+                [
+                    _mean_prediction(task, net(chunk))
+                    for chunk in watched_features.split(_PREDICT_ROWS)
+                ]
+            )
             watched_loss = _watched_loss(task, watched, watched_target)
         report(
             epoch,

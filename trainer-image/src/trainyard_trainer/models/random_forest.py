@@ -2,18 +2,27 @@
 
 import importlib
 import sys
+import tempfile
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from trainyard_schema import RandomForestHyperparameters
 
-from trainyard_trainer.models import Part, Prediction, Report, Shape
+from trainyard_trainer.models import (
+    Part,
+    Prediction,
+    Report,
+    Shape,
+    canonical_skops,
+    forest_defaults,
+)
 from trainyard_trainer.preprocessing import Matrix
 from trainyard_trainer.target import Task
 
@@ -39,10 +48,11 @@ TRUSTED = ["sklearn.tree._tree.Tree"]
 skops leaves Tree out because scikit-learn follows a tree's indexes unchecked; `_check` looks at
 them first.
 """
+_CHOSEN = ("min_samples_leaf", "max_features")
 _CHUNK_SECONDS = 0.5
-_ROWS_PER_LEAF_ROW = 500
-_LARGEST_DEFAULT_LEAF = 20
 _PREDICT_ROWS = 4096
+_OUT_OF_BAG_ROWS = 20_000
+_VALIDATION_SHARE = 0.1
 
 _Model: TypeAlias = RandomForestClassifier | RandomForestRegressor
 
@@ -50,15 +60,36 @@ _Model: TypeAlias = RandomForestClassifier | RandomForestRegressor
 class Forest:
     """A grown forest."""
 
-    def __init__(self, model: _Model, shape: Shape, threads: int) -> None:
+    def __init__(
+        self,
+        model: _Model,
+        shape: Shape,
+        threads: int,
+        chosen: dict[str, Any],
+        out_of_bag: Prediction | None = None,
+    ) -> None:
         self._model = model
         self._shape = shape
         self._threads = threads
+        self._chosen = chosen
+        self._out_of_bag = out_of_bag
 
     @property
     def units(self) -> int:
         """Trees in the model."""
         return len(self._model.estimators_)
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """Size of the leaves and features of a split."""
+        return self._chosen
+
+    @property
+    def out_of_bag(self) -> Prediction | None:
+        """(n, n_classes) probabilities of the training rows, each by the trees that did not draw
+        it.
+        """
+        return self._out_of_bag
 
     def predict(self, features: Matrix) -> Prediction:
         """(n, n_classes) probabilities, or (n,) values."""
@@ -84,23 +115,29 @@ class Forest:
         return np.asarray(self._model.feature_importances_, dtype=np.float64)
 
     def save(self, path: Path) -> None:
-        """Write a skops file."""
-        _skops.dump(self._model, path)
+        """Write a skops file: the same bytes for the same forest, however many threads grew it."""
+        self._model.set_params(n_jobs=1)
+        with tempfile.TemporaryFile(dir=path.parent) as dumped, path.open("wb") as file:
+            _skops.dump(self._model, dumped)
+            canonical_skops.rewrite(dumped, file)
 
 
 def complete(
-    hyperparameters: RandomForestHyperparameters, training_rows: int
+    hyperparameters: RandomForestHyperparameters,
+    training_rows: int,  # noqa: ARG001
 ) -> RandomForestHyperparameters:
-    """Leaves grow with the table: small ones follow noise, and cost memory."""
-    if hyperparameters.min_samples_leaf is not None:
-        return hyperparameters
-    leaf = max(1, min(_LARGEST_DEFAULT_LEAF, training_rows // _ROWS_PER_LEAF_ROW))
-    return hyperparameters.model_copy(update={"min_samples_leaf": leaf})
+    """`fit` chooses what is not given, since it takes the rows to do so."""
+    return hyperparameters
 
 
-def validation_share(hyperparameters: RandomForestHyperparameters) -> float:  # noqa: ARG001
-    """More trees never overfit, so every training row is learned from."""
-    return 0.0
+def validation_share(
+    hyperparameters: RandomForestHyperparameters,  # noqa: ARG001
+    training_rows: int,
+) -> float:
+    """More trees never overfit, so every row of a small table is learned from, and the trees that
+    did not draw a row tell about it. With many rows that takes longer than it gains.
+    """
+    return 0.0 if training_rows <= _OUT_OF_BAG_ROWS else _VALIDATION_SHARE
 
 
 def planned_units(hyperparameters: RandomForestHyperparameters) -> int:
@@ -111,7 +148,7 @@ def planned_units(hyperparameters: RandomForestHyperparameters) -> int:
 def fit(
     shape: Shape,
     train: Part,
-    validation: Part | None,  # noqa: ARG001
+    validation: Part | None,
     hyperparameters: RandomForestHyperparameters,
     *,
     seed: int,
@@ -121,22 +158,32 @@ def fit(
     """Grow all trees. Their number in a chunk follows the time that the one before took; it does
     not change the trees.
     """
+    hyperparameters = forest_defaults.complete(
+        shape.task, train, hyperparameters, seed=seed, threads=threads
+    )
+    chosen = {name: getattr(hyperparameters, name) for name in _CHOSEN}
     kind = RandomForestRegressor if shape.task == Task.REGRESSION else RandomForestClassifier
     total = hyperparameters.n_estimators
     settings = hyperparameters.model_dump(exclude={"n_estimators"})
     model = kind(n_estimators=0, warm_start=True, n_jobs=threads, random_state=seed, **settings)
+    with_out_of_bag = validation is None and shape.task != Task.REGRESSION
     done, chunk = 0, threads
     while done < total:
         since = time.monotonic()
         model.n_estimators = min(total, done + chunk)
-        model.fit(train.features, train.target)
+        model.oob_score = with_out_of_bag and model.n_estimators == total
+        with warnings.catch_warnings():
+            # Few trees leave rows that all of them drew; those are NaN.
+            warnings.filterwarnings("ignore", "Some inputs do not have OOB scores", UserWarning)
+            model.fit(train.features, train.target)
         grown = model.n_estimators - done
         done = model.n_estimators
         per_tree = max((time.monotonic() - since) / grown, 1e-6)
         chunk = threads * max(1, min(64, int(_CHUNK_SECONDS / per_tree / threads)))
         report(done, total, {})
-    model.set_params(warm_start=False)
-    return Forest(model, shape, threads)
+    model.set_params(warm_start=False, oob_score=False)
+    found = forest_defaults.out_of_bag(model) if with_out_of_bag else None
+    return Forest(model, shape, threads, chosen, found)
 
 
 def _check(model: _Model) -> None:
@@ -166,4 +213,4 @@ def load(path: Path, shape: Shape, *, threads: int) -> Forest:
     if not isinstance(model, RandomForestClassifier | RandomForestRegressor):
         raise TypeError(f"{path.name} holds a {type(model).__name__}, not a random forest")
     _check(model)
-    return Forest(model, shape, threads)
+    return Forest(model, shape, threads, {name: getattr(model, name) for name in _CHOSEN})

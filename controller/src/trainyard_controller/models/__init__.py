@@ -1,0 +1,1 @@
+"""Model: creates TrainingJobs from a template, by a schedule and on request."""

@@ -1,0 +1,120 @@
+"""What the status of a Model should say: a pure function of what is there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from trainyard_schema import (
+    TERMINAL_PHASES,
+    ModelCondition,
+    ModelConditionType,
+    ModelStatus,
+    Phase,
+    RunSummary,
+    SuccessfulRun,
+)
+
+from trainyard_controller.conditions import Conditions
+from trainyard_controller.models.objects import Model
+from trainyard_controller.models.plan import Plan
+from trainyard_controller.objects import TrainingJob
+
+_ACTIVE_LENGTH = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Why a Model cannot train."""
+
+    reason: str
+    message: str
+
+
+def model_status(
+    model: Model,
+    runs: Sequence[TrainingJob],
+    plan: Plan,
+    now: datetime,
+    *,
+    problem: Problem | None = None,
+) -> ModelStatus:
+    """The status that follows from a Model, its runs, and what was done about them."""
+    return ModelStatus(
+        observed_generation=model.generation,
+        message=plan.message,
+        conditions=_conditions(model, problem, now),
+        active=sorted(run.name for run in runs if not run.finished)[:_ACTIVE_LENGTH],
+        last_schedule_time=plan.last_schedule_time,
+        next_schedule_time=plan.next_schedule_time,
+        last_handled_retrain=plan.last_handled_retrain,
+        last_run=_last_run(model.status.last_run, runs),
+        last_successful_run=_last_successful_run(model.status.last_successful_run, runs),
+    )
+
+
+def _conditions(model: Model, problem: Problem | None, now: datetime) -> list[ModelCondition]:
+    conditions = Conditions(
+        ModelCondition, model.status.conditions, generation=model.generation, now=now
+    )
+    if problem is not None:
+        conditions.set(ModelConditionType.READY, "False", problem.reason, problem.message)
+    elif model.spec.get("schedule"):
+        conditions.set(ModelConditionType.READY, "True", "Scheduled")
+    else:
+        conditions.set(ModelConditionType.READY, "True", "OnRequest")
+    if model.spec.get("suspend"):
+        conditions.set(ModelConditionType.SUSPENDED, "True", "Suspended")
+    elif ModelConditionType.SUSPENDED in conditions:
+        conditions.set(ModelConditionType.SUSPENDED, "False", "Resumed")
+    return conditions.list()
+
+
+def _last_run(before: RunSummary | None, runs: Sequence[TrainingJob]) -> RunSummary | None:
+    known = [_summary(run) for run in runs]
+    if before is not None and before.name not in {run.name for run in runs}:
+        known.append(_gone(before))
+    # Of two that were created within one second, the one that goes on is the later one.
+    return max(known, key=lambda run: (run.start_time, run.completion_time is None), default=None)
+
+
+def _last_successful_run(
+    before: SuccessfulRun | None, runs: Sequence[TrainingJob]
+) -> SuccessfulRun | None:
+    known = [_success(run) for run in runs if run.status.phase is Phase.SUCCEEDED]
+    if before is not None:
+        known.append(before)
+    return max(known, key=lambda run: run.start_time, default=None)
+
+
+def _gone(run: RunSummary) -> RunSummary:
+    if run.phase in TERMINAL_PHASES:
+        return run
+    return run.model_copy(
+        update={
+            "phase": Phase.CANCELLED,
+            "reason": None,
+            "message": "the TrainingJob was deleted before it ended",
+        }
+    )
+
+
+def _summary(run: TrainingJob) -> RunSummary:
+    return RunSummary(
+        name=run.name,
+        phase=run.status.phase or Phase.PENDING,
+        reason=run.status.reason,
+        message=run.status.message,
+        start_time=run.created,
+        completion_time=run.status.completion_time,
+        primary_metric=run.status.primary_metric,
+    )
+
+
+def _success(run: TrainingJob) -> SuccessfulRun:
+    return SuccessfulRun(
+        name=run.name,
+        start_time=run.created,
+        completion_time=run.status.completion_time,
+        primary_metric=run.status.primary_metric,
+        models=run.status.models,
+    )

@@ -1,0 +1,170 @@
+"""Models in a Lab, and the ways of sabotage that only they know."""
+
+import secrets
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from trainyard_schema import ModelStatus, names
+
+from ..control_plane import wait_for
+from .conftest import Lab
+from .test_operator import succeed
+
+T = TypeVar("T")
+
+
+def killed(when: str, request: str) -> str:
+    """The operator is killed `before` or `after` its first request of this name."""
+    return f"""
+import os
+from trainyard_controller.models import kube
+sent = kube.ModelApi.{request}
+async def killed(self, *args, **kwargs):
+    if {when == "after"}:
+        await sent(self, *args, **kwargs)
+    os._exit(9)
+kube.ModelApi.{request} = killed
+"""
+
+
+STEERED = """
+import datetime, os, pathlib
+from trainyard_controller.models import reconcile
+reconcile.LONGEST_WAIT_SECONDS = 0.2
+reconcile.REFUSED_RETRY_SECONDS = 1.0
+clock = pathlib.Path(os.environ["CLOCK"])
+utc_now = reconcile.utc_now
+def now():
+    return utc_now() + datetime.timedelta(seconds=float(clock.read_text()))
+reconcile.ModelReconciler.__init__.__kwdefaults__["now"] = now
+"""
+"""The time is what the test says, and what is looked at now and then is looked at all the time."""
+
+DATA = {"uri": "s3://trainyard/churn.csv", "target": "churned"}
+
+
+class ModelLab:
+    """Models of a Lab. The operator's clock is the test's; the API server's is the machine's."""
+
+    def __init__(self, lab: Lab, clock: Path) -> None:
+        self.lab = lab
+        self.path = f"/apis/{names.API_VERSION}/namespaces/{lab.namespace}/{names.MODEL_PLURAL}"
+        self._clock = clock
+        self._ahead = timedelta()
+        self.pass_time()
+        in_half_a_day = datetime.now(UTC) + timedelta(hours=12)
+        self.daily = f"{in_half_a_day.minute} {in_half_a_day.hour} * * *"
+
+    def start(self, sabotage: str = "", **environment: str) -> "subprocess.Popen[bytes]":
+        return self.lab.start(STEERED + sabotage, CLOCK=str(self._clock), **environment)
+
+    def pass_time(self, **how_much: float) -> None:
+        self._ahead += timedelta(**how_much)
+        fresh = self._clock.with_suffix(".new")
+        fresh.write_text(str(self._ahead.total_seconds()))
+        fresh.replace(self._clock)
+
+    def create(self, *, template: dict[str, Any] | None = None, **spec: Any) -> str:
+        name = f"model-{secrets.token_hex(3)}"
+        training = {"modelType": "xgboost", "data": DATA}
+        self.lab.rest.post(
+            self.path,
+            {
+                "apiVersion": names.API_VERSION,
+                "kind": names.MODEL_KIND,
+                "metadata": {"name": name},
+                "spec": {"template": {"spec": training, **(template or {})}, **spec},
+            },
+            fieldValidation="Strict",
+        )
+        return name
+
+    def get(self, name: str) -> dict[str, Any]:
+        found = self.lab.rest.get(f"{self.path}/{name}")
+        assert found is not None
+        return found
+
+    def status(self, name: str) -> ModelStatus:
+        return ModelStatus.model_validate(self.get(name).get("status", {}))
+
+    def patch(self, name: str, **spec: Any) -> None:
+        self.lab.rest.patch(f"{self.path}/{name}", {"spec": spec})
+
+    def retrain(self, name: str, value: str) -> None:
+        annotations = {names.RETRAIN_ANNOTATION: value}
+        self.lab.rest.patch(f"{self.path}/{name}", {"metadata": {"annotations": annotations}})
+
+    def seen(self, name: str) -> ModelStatus:
+        """The status once the operator has seen the spec as it is now."""
+
+        def look() -> ModelStatus | None:
+            model = self.get(name)
+            generation = model.get("status", {}).get("observedGeneration")
+            return self.status(name) if generation == model["metadata"]["generation"] else None
+
+        return self.wait(f"{name} is seen", look)
+
+    def let_time_come(self, name: str) -> datetime:
+        """Set the clock to the next time of the schedule, which is returned."""
+        time: datetime | None = self.seen(name).next_schedule_time
+        assert time is not None
+        left = time - datetime.now(UTC) - self._ahead
+        self.pass_time(seconds=left.total_seconds() + 1)
+        return time
+
+    def runs(self, name: str) -> list[str]:
+        """The names of the Model's TrainingJobs."""
+        selector = f"{names.MODEL_UID_LABEL}={self.get(name)['metadata']['uid']}"
+        found = self.lab.rest.items(self.lab.training_jobs, labelSelector=selector)
+        return [run["metadata"]["name"] for run in found]
+
+    def run(self, name: str, *before: str) -> str:
+        """The name of the one TrainingJob that is there beside those that were there before."""
+
+        def look() -> str | None:
+            runs = self.runs(name)
+            assert set(before) <= set(runs), runs
+            assert len(runs) <= len(before) + 1, runs
+            return next(iter(set(runs) - set(before)), None)
+
+        return self.wait(f"{name} has a run", look)
+
+    def recorded(self, name: str, run: str, phase: str) -> ModelStatus:
+        """The status once it tells that the last run is this one, in this phase."""
+
+        def look() -> ModelStatus | None:
+            status = self.status(name)
+            last = status.last_run
+            return status if last and (last.name, last.phase) == (run, phase) else None
+
+        return self.wait(f"{name} tells that {run} is {phase}", look)
+
+    def succeed(self, name: str, run: str) -> ModelStatus:
+        succeed(self.lab, run)
+        return self.recorded(name, run, "Succeeded")
+
+    def until(self, what: str, probe: Callable[[], object], timeout: float = 30) -> None:
+        self.wait(what, lambda: bool(probe()) or None, timeout)
+
+    def wait(self, what: str, probe: Callable[[], T | None], timeout: float = 30) -> T:
+        try:
+            return wait_for(what, probe, timeout)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.lab.log}") from None
+
+    def message(self, name: str) -> str:
+        return self.status(name).message or ""
+
+    def ready(self, name: str) -> tuple[str, str, str]:
+        conditions = self.status(name).conditions
+        if not conditions:
+            return "Unknown", "", ""
+        return conditions[0].status, conditions[0].reason, conditions[0].message
+
+    def events(self, name: str) -> list[str]:
+        selector = f"involvedObject.name={name},involvedObject.kind={names.MODEL_KIND}"
+        found = self.lab.rest.items(f"{self.lab.core}/events", fieldSelector=selector)
+        return sorted(event["reason"] for event in found)

@@ -1,0 +1,75 @@
+from trainyard_controller.models.plan import Start
+from trainyard_controller.models.run import build_run
+from trainyard_controller.objects import TrainingJob
+from trainyard_schema import TrainingJobSpec
+
+from .samples import TEMPLATE, UID, at, model, spec_of
+
+
+def test_the_whole_training_job() -> None:
+    template = {
+        **TEMPLATE,
+        "metadata": {
+            "labels": {"team": "growth", "trainyard.dev/model-uid": "forged"},
+            "annotations": {"note": "nightly", "trainyard.dev/requester": "growth-team"},
+        },
+    }
+    one = model(template=template)
+    start = Start(name="churn-29923380", request="now", scheduled_time=at("23T03:00"))
+    built = build_run(one, spec_of(one), start)
+    spec = built.pop("spec")
+    assert built == {
+        "apiVersion": "trainyard.dev/v1alpha1",
+        "kind": "TrainingJob",
+        "metadata": {
+            "name": "churn-29923380",
+            "namespace": "lab",
+            "labels": {
+                "team": "growth",
+                "app.kubernetes.io/managed-by": "trainyard",
+                "trainyard.dev/model-uid": UID,
+                "trainyard.dev/model": "churn",
+            },
+            "annotations": {
+                "note": "nightly",
+                "trainyard.dev/requester": "growth-team",
+                "trainyard.dev/retrain": "now",
+                "trainyard.dev/scheduled-time": "2026-11-23T03:00:00Z",
+            },
+            "ownerReferences": [
+                {
+                    "apiVersion": "trainyard.dev/v1alpha1",
+                    "kind": "Model",
+                    "name": "churn",
+                    "uid": UID,
+                    "controller": True,
+                    "blockOwnerDeletion": False,
+                }
+            ],
+        },
+    }
+    assert TrainingJobSpec.model_validate(spec) == TrainingJobSpec.model_validate(
+        {**TEMPLATE["spec"], "model": "churn"}
+    )
+
+
+def test_the_model_asks_for_it_unless_the_template_says_who() -> None:
+    one = model()
+    start = Start(name="churn-1", request=None, scheduled_time=None)
+    annotations = build_run(one, spec_of(one), start)["metadata"]["annotations"]
+    assert annotations == {"trainyard.dev/requester": "Model/churn"}
+
+
+def test_a_run_knows_its_model_by_its_owner_and_not_by_a_label() -> None:
+    one = model()
+    document = build_run(one, spec_of(one), Start(name="a", request=None, scheduled_time=None))
+    document["metadata"] |= {
+        "uid": "u",
+        "resourceVersion": "1",
+        "creationTimestamp": "2026-11-23T03:00:00Z",
+    }
+    assert TrainingJob.from_document(document).model_uid == UID
+    document["metadata"]["ownerReferences"][0]["controller"] = False
+    assert TrainingJob.from_document(document).model_uid is None
+    del document["metadata"]["ownerReferences"]
+    assert TrainingJob.from_document(document).model_uid is None
