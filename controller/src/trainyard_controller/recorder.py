@@ -16,6 +16,8 @@ from trainyard_controller.workqueue import WorkQueue
 
 SETTLE_SECONDS = 2.0
 """How long a change that can wait is kept back, for a greater one may follow."""
+FIRST_SECONDS = 0.1
+"""How long the news of a new Job is kept back, so that it does not hold up the Job's pods."""
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +58,7 @@ class Recorder:
         if status == before:
             self._noticed.pop(key, None)
             return
-        if not _matters(before, status) and (wait := self._wait(key)) > 0:
+        if (wait := self._wait(key, before, status)) > 0:
             self._queue.add_after(key, wait)
             return
         try:
@@ -88,9 +90,13 @@ class Recorder:
         if status.phase in TERMINAL_PHASES:
             self._queue.add(key)
 
-    def _wait(self, key: Key) -> float:
-        """Seconds until a change that can wait is written: more may come, above all the end."""
+    def _wait(self, key: Key, before: TrainingJobStatus, after: TrainingJobStatus) -> float:
+        """Seconds until a change is written, if it can wait: more may come, above all the end."""
         now = time.monotonic()
+        if before.phase is None and after.phase is Phase.STARTING:
+            return self._noticed.setdefault(key, now) + FIRST_SECONDS - now
+        if _matters(before, after):
+            return 0.0
         settled = self._noticed.setdefault(key, now) + SETTLE_SECONDS
         written = self._written.get(key)
         due = settled if written is None else max(settled, written + self._interval)
