@@ -45,5 +45,27 @@ def test_time_left_follows_the_rate() -> None:
         clock.now += 1
         tracker.count(done, 100)
     assert tracker.document().progress.eta_seconds == 90
+
+
+def test_preparation_before_the_first_report_does_not_count_as_slow_training() -> None:
+    clock = Clock()
+    tracker = ProgressTracker(ModelType.RANDOM_FOREST, clock)
+    tracker.enter(Stage.TRAINING)
+    clock.now += 5
+    tracker.count(1, 100)
+    assert tracker.document().progress.eta_seconds is None
+    clock.now += 1
+    tracker.count(11, 100)
+    assert tracker.document().progress.eta_seconds == 9
+
+
+def test_only_training_has_time_left() -> None:
+    clock = Clock()
+    tracker = ProgressTracker(ModelType.XGBOOST, clock)
+    tracker.enter(Stage.TRAINING)
+    for done in range(1, 6):
+        clock.now += 1
+        tracker.count(done, 100)
+    assert tracker.document().progress.eta_seconds == 95
     tracker.enter(Stage.EVALUATING)
     assert tracker.document().progress.eta_seconds is None

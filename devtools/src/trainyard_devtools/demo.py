@@ -11,7 +11,7 @@ import pyarrow.parquet
 from rich.box import SIMPLE_HEAD
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
-from trainyard_schema import TERMINAL_PHASES, Phase, TrainingJobStatus
+from trainyard_schema import TERMINAL_PHASES, ModelType, Phase, TrainingJobStatus
 from trainyard_schema.names import slug
 
 from trainyard_devtools import churn
@@ -124,30 +124,25 @@ def _detail(status: TrainingJobStatus) -> str:
 
 
 def report(status: TrainingJobStatus) -> None:
-    """Print the trained models, best first, in 80 columns."""
-    table = Table(box=SIMPLE_HEAD, padding=0, show_edge=False)
-    table.add_column("Model type", no_wrap=True)
-    table.add_column("Holdout metrics")
-    for heading in ("Version", "Size", "Duration"):
-        table.add_column(heading, no_wrap=True)
+    """Print the trained models, one a column, in 80 columns."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0), show_edge=False)
+    table.add_column("Holdout")
     for model in status.models:
-        metrics = [
-            f"{metric.name} {float(metric.value):.4f}"
-            for metric in status.metrics
-            if metric.model_type == model.model_type and metric.split == "holdout"
-        ]
-        table.add_row(
-            str(model.model_type),
-            "\n".join(metrics),
-            model.version,
-            f"{model.size_bytes / 1e6:.2f} MB",
-            f"{model.duration_seconds:.1f} s",
-            end_section=True,
-        )
+        table.add_column(model.model_type, justify="right")
+    metrics: dict[str, dict[ModelType, str]] = {}
+    for metric in status.metrics:
+        if metric.split == "holdout":
+            values = metrics.setdefault(metric.name, {})
+            values[metric.model_type] = f"{float(metric.value):.4f}"
+    for name, values in metrics.items():
+        table.add_row(name, *(values.get(model.model_type, "") for model in status.models))
+    table.add_section()
+    table.add_row("size", *(f"{model.size_bytes / 1e6:.2f} MB" for model in status.models))
+    table.add_row("duration", *(f"{model.duration_seconds:.1f} s" for model in status.models))
     console.print()
     console.print(table)
     console.print()
-    # Beside the rest they would be broken in a terminal of 80 columns, and could not be copied.
+    # The last part is the version. In the table they would be broken, and could not be copied.
     for model in status.models:
         console.print(f"  {model.model_type:<14} {model.uri}", markup=False)
 

@@ -45,7 +45,7 @@ class ProgressTracker:
         self._done: int | None = None
         self._total: int | None = None
         self._rate: float | None = None
-        self._sample = (clock(), 0)
+        self._sample: tuple[float, int] | None = None
         self._training_since = clock()
         self._updated_at = datetime.now(UTC)
 
@@ -54,7 +54,7 @@ class ProgressTracker:
         with self._lock:
             self._stage, self._share, self._rate = stage, 0.0, None
             self._training_since = self._clock()
-            self._sample = (self._training_since, 0)
+            self._sample = None
             self._touch()
 
     def advance(self, share: float) -> None:
@@ -69,6 +69,9 @@ class ProgressTracker:
             self._done, self._total = done, total
             self._share = done / total if total else 1.0
             now = self._clock()
+            if self._sample is None:
+                # What comes before the first report is mostly preparation.
+                self._sample = (now, done)
             then, done_then = self._sample
             if now - then >= _SAMPLE_SECONDS:
                 rate = max(0.0, (done - done_then) / (now - then))
