@@ -15,7 +15,7 @@ from trainyard_devtools.bench.quality import measure_quality
 from trainyard_devtools.bench.sizes import bench_trainer
 from trainyard_devtools.clusters import Cluster, choose
 from trainyard_devtools.images import TRAINER_BENCH
-from trainyard_devtools.kube import Kube
+from trainyard_devtools.kube import S3_PORT, S3_SERVICE, Kube
 from trainyard_devtools.repo import CHART, NAMESPACE, RELEASE
 from trainyard_devtools.steps import StepError, console, step
 
@@ -99,11 +99,16 @@ def kubeconfig() -> None:
 
 @app.command()
 def env() -> None:
-    """Print the shell commands after which kubectl and helm reach this cluster."""
+    """Print the shell commands after which kubectl, helm and trainyard reach this cluster."""
     cluster = _cluster()
     bin_folder = Path(cluster.kubectl[0]).parent
     typer.echo(f'export KUBECONFIG="{cluster.kubeconfig}" PATH="{bin_folder}:$PATH"')
     typer.echo(f"kubectl config set-context --current --namespace {NAMESPACE} >/dev/null")
+    # The keys themselves are not printed: this may be run without eval.
+    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        secret = f"kubectl get secret {S3_SERVICE} -o 'jsonpath={{.data.{key}}}'"
+        typer.echo(f'export {key}="$({secret} | base64 -d)"')
+    typer.echo(f"export AWS_ENDPOINT_URL=http://127.0.0.1:{S3_PORT}")
 
 
 @app.command(name="token")
