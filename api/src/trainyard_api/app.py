@@ -26,6 +26,11 @@ Trains tabular models on Kubernetes. Each training is a `TrainingJob`: see `kube
 
 Errors are `application/problem+json` (RFC 9457). Each answer carries its `X-Request-ID`.
 """
+_TAGS: Final = [
+    {"name": "training", "description": "Start, follow and cancel trainings."},
+    {"name": "models", "description": "What trainings left in the object store."},
+    {"name": "health", "description": "For probes and Prometheus; without a token."},
+]
 
 
 def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> FastAPI:
@@ -42,6 +47,7 @@ def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> 
         title="Trainyard Train API",
         version=version("trainyard-api"),
         description=_DESCRIPTION,
+        openapi_tags=_TAGS,
         lifespan=lifespan,
     )
     app.state.settings = settings
