@@ -56,5 +56,8 @@ def prepare(inputs: Inputs, config: RunConfig, kept: Path) -> Dataset:
     for path, _ in inputs.data:
         path.unlink()
     division = division._replace(warnings=inputs.warnings + division.warnings)
-    holdout.keep(kept, division, config.data.exclude, inputs.holdout)
+    # The gate may look at a column that must not be learned from.
+    sliced = {item.column for item in config.gate.slices} if config.gate else set()
+    excluded = [name for name in config.data.exclude if name not in sliced]
+    holdout.keep(kept, division, excluded, inputs.holdout)
     return training.prepare(division, config.data)

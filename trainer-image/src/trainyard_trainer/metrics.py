@@ -102,8 +102,8 @@ def log_losses(codes: Codes, probability: Floats) -> Floats:
 def _by_class(codes: Codes, guess: Codes, n_classes: int, weights: Floats) -> tuple[Floats, ...]:
     """(b, n_classes) weights of rows guessed right, of rows, and of guesses."""
     cell = codes * n_classes + guess
-    cells = np.stack([np.bincount(cell, weight, n_classes**2) for weight in weights])
-    table = cells.reshape(-1, n_classes, n_classes)
+    table: Floats = np.array([np.bincount(cell, weight, n_classes**2) for weight in weights])
+    table = table.reshape(-1, n_classes, n_classes)
     return table.diagonal(axis1=1, axis2=2), table.sum(axis=2), table.sum(axis=1)
 
 
