@@ -132,7 +132,9 @@ class Manifest(Model):
     libraries: dict[str, str] = Field(description="Version of Python and of each library, by name.")
     requester: str | None = None
     parent_version: str | None = Field(
-        default=None, description="The current version when this one was trained, if there was one."
+        default=None,
+        description="The version that this one continues; with mode full the current one when it "
+        "was trained, if there was one.",
     )
     training_job: str = Field(description="namespace/name of the TrainingJob.")
     training_job_uid: str

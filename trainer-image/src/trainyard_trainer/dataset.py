@@ -162,14 +162,16 @@ def _same_types(tables: Sequence[pa.Table]) -> list[pa.Table]:
     return list(tables)
 
 
-def read(files: Sequence[tuple[Path, DataSource]]) -> pa.Table:
-    """One table from all files, which must be of one kind and have the same columns. Raises
-    InvalidData.
+def read(
+    files: Sequence[tuple[Path, DataSource]], *, text_columns: Collection[str] = ()
+) -> pa.Table:
+    """One table from all files, which must be of one kind and have the same columns; of
+    `text_columns` as `read_file` does. Raises InvalidData.
     """
     tables: list[pa.Table] = []
     first_kind, first_uri = "", files[0][1].uri
     for path, source in files:
-        kind, table = read_file(path, source.uri)
+        kind, table = read_file(path, source.uri, text_columns=text_columns)
         if tables and kind != first_kind:
             raise _invalid(
                 f"{source.uri} is {kind}, but {first_uri} is {first_kind}; keep one kind"

@@ -104,11 +104,12 @@ def _find_version(read: Callable[[str], bytes | None], where: str) -> tuple[str,
     return f"{version}/", manifest
 
 
-def _download(uri: str, folder: Path, endpoint_url: str | None) -> None:
-    """Bring a version's files into `folder`; whoever loads them checks them."""
+def download(storage: Storage, uri: str, folder: Path) -> str:
+    """Bring a version's files into `folder`, and tell the URI of the version, as `load_model` finds
+    it; whoever loads them checks them. Raises ModelNotFoundError, CorruptedVersionError.
+    """
     where = uri.rstrip("/") + "/"
     bucket, prefix = split_uri(where)
-    storage = connect(bucket, endpoint_url)
     with not_found_as(ModelNotFoundError(f"there is no bucket {bucket!r}")):
         version, body = _find_version(lambda name: storage.get(bucket, prefix + name), where)
     prefix += version
@@ -118,6 +119,7 @@ def _download(uri: str, folder: Path, endpoint_url: str | None) -> None:
         with not_found_as(missing):
             storage.download(bucket, prefix + entry.name, folder / entry.name, lambda *_: None)
     (folder / MANIFEST).write_bytes(body)
+    return f"s3://{bucket}/{prefix}"
 
 
 def load_model(
@@ -147,5 +149,6 @@ def load_model(
     with tempfile.TemporaryDirectory(prefix="trainyard-model-") as temporary:
         chosen = Path(temporary) if folder is None else folder
         chosen.mkdir(parents=True, exist_ok=True)
-        _download(str(uri), chosen, endpoint_url)
+        bucket, _ = split_uri(str(uri))
+        download(connect(bucket, endpoint_url), str(uri), chosen)
         return load(chosen, threads=threads)

@@ -88,9 +88,12 @@ class Run:
             version = folder / self._key.version
             version.mkdir()
             self._enter(Stage.DOWNLOADING)
-            given = inputs.download(config, folder, self._tracker.advance)
+            given = inputs.download(
+                config, self._model_type, folder, self._tracker.advance, threads=self._threads
+            )
             self._enter(Stage.VALIDATING)
-            dataset = inputs.prepare(given, config, version / HOLDOUT)
+            dataset = inputs.prepare(given, config, self._hyperparameters, version / HOLDOUT)
+            parent = given.parent.model if given.parent else None
             folds = config.cross_validation.folds if config.cross_validation else 0
             if folds:
                 training.check_folds(dataset, folds)
@@ -108,17 +111,24 @@ class Run:
                 seed=config.seed,
                 threads=self._threads,
             )
-            dataset.warnings.extend(training.check_memory(learner, dataset, memory_limit()))
+            limit = memory_limit()
+            dataset.warnings.extend(
+                training.check_memory(learner, dataset, limit, continued=parent is not None)
+            )
             if config.gate:
                 policy.check(config.gate, dataset, version / HOLDOUT)
-                champion = config.champion
-                told = policy.check_memory(learner, dataset, champion, memory_limit())
-                dataset.warnings.extend(told)
+                dataset.warnings.extend(
+                    policy.check_memory(learner, dataset, config.champion, limit)
+                )
             self._enter(Stage.TRAINING)
             units = learner.implementation.planned_units(learner.hyperparameters)
             history = training.History(self._tracker.count, folds + 1, units)
-            validated = training.cross_validate(learner, dataset, folds, history) if folds else {}
-            model = training.fit(learner, dataset, dataset.training, history.reporter("final"))
+            validated = (
+                training.cross_validate(learner, dataset, folds, history, parent) if folds else {}
+            )
+            model = training.fit(
+                learner, dataset, dataset.training, history.reporter("final"), parent
+            )
             history.finish_fit()
             _log.info("model is trained", units=model.fitted.units)
             self._enter(Stage.EVALUATING)
@@ -173,6 +183,7 @@ class Run:
             sources=given.sources,
             dataset=dataset,
             frozen=frozen,
+            parent=given.parent,
             model=model,
             evidence=shown,
             holdout=holdout,
@@ -199,7 +210,7 @@ class Run:
         ]
         metrics = version_files.as_metrics(self._model_type, holdout.metrics, validated)
         self._interruption.guard(publication)
-        parent = publication.current()
+        parent = given.parent.manifest.version if given.parent else publication.current()
         publication.upload(
             list(zip(paths, (entry.sha256 for entry in entries), strict=True)),
             self._tracker.advance,
@@ -218,6 +229,7 @@ class Run:
             exclude=config.data.exclude,
             holdout_fraction=config.data.holdout_fraction,
             holdout=frozen,
+            mode="incremental" if given.parent else "full",
             cross_validation_folds=(
                 config.cross_validation.folds if config.cross_validation else None
             ),
