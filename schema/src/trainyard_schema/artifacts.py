@@ -28,6 +28,8 @@ CONFUSION_MATRIX = "confusion-matrix.json"
 MODEL_CARD = "model-card.md"
 HOLDOUT = "holdout.parquet"
 GOLDEN_ROWS = "golden-rows.parquet"
+VERDICT = "verdict.json"
+"""Written after the manifest, so not among its files; no model is loaded from it."""
 CHECKPOINTS_PREFIX = "checkpoints"
 FINGERPRINTS = "fingerprints"
 

@@ -44,13 +44,18 @@ class Interruption:
         # Held by whichever thread is to end the process.
         self._end = threading.Lock()
         self._ending = threading.Event()
+        self._cleaning = threading.Event()
         self._guarded: Abandonable | None = None
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         threading.Thread(target=self._watch, name="interruption", daemon=True).start()
 
     def guard(self, unfinished: Abandonable) -> None:
-        """From now on, an interruption abandons this first."""
+        """From now on, an interruption abandons this first. One that has come already does so
+        too.
+        """
         self._guarded = unfinished
+        if self._cleaning.is_set():
+            unfinished.abandon(0)
 
     def clean_up(self) -> bool:
         """Abandon what is guarded, within a few seconds; True if it is finished already."""
@@ -67,6 +72,7 @@ class Interruption:
         if not self._end.acquire(blocking=False):
             return
         _log.warning("interrupted", signal=name)
+        self._cleaning.set()
         if self.clean_up():
             # The version is there, so the run has won; give it the time to say so.
             self._end.release()

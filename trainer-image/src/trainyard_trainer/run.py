@@ -20,7 +20,7 @@ from trainyard_schema import (
     Stage,
     VersionKey,
 )
-from trainyard_schema.artifacts import HOLDOUT, MANIFEST
+from trainyard_schema.artifacts import GOLDEN_ROWS, HOLDOUT, MANIFEST
 from trainyard_schema.names import POD_UID_ENV, new_version
 
 from trainyard_trainer.interruption import Interruption
@@ -61,9 +61,25 @@ class Run:
 
     def execute(self) -> RunResult:
         """Do everything. Raises TrainerError for every failure that can be expected."""
+        # The table and the model are gone when this returns: the gate gets their memory.
+        result = self._train()
+        version = result.version
+        if self._config.gate is None or version is None or version.partial:
+            return result
+        from trainyard_trainer.gate.stage import judge_version  # noqa: PLC0415
+
+        self._enter(Stage.JUDGING)
+        verdict = judge_version(
+            self._config, version, threads=self._threads, interruption=self._interruption
+        )
+        self._tracker.advance(1.0)
+        return result.model_copy(update={"verdict": verdict})
+
+    def _train(self) -> RunResult:
         # Imported here, so that progress is served before Arrow, boto3 and the model's library are
         # loaded.
-        from trainyard_trainer import evidence, inputs, training  # noqa: PLC0415
+        from trainyard_trainer import evidence, golden_rows, inputs, training  # noqa: PLC0415
+        from trainyard_trainer.gate import policy  # noqa: PLC0415
         from trainyard_trainer.memory import memory_limit  # noqa: PLC0415
 
         config = self._config
@@ -97,10 +113,15 @@ class Run:
                 seed=config.seed,
                 threads=self._threads,
             )
-            close = training.check_memory(
-                learner, dataset, memory_limit(), continued=parent is not None
+            limit = memory_limit()
+            dataset.warnings.extend(
+                training.check_memory(learner, dataset, limit, continued=parent is not None)
             )
-            dataset.warnings.extend(close)
+            if config.gate:
+                policy.check(config.gate, dataset, version / HOLDOUT)
+                dataset.warnings.extend(
+                    policy.check_memory(learner, dataset, config.champion, limit)
+                )
             self._enter(Stage.TRAINING)
             units = learner.implementation.planned_units(learner.hyperparameters)
             history = training.History(self._tracker.count, folds + 1, units)
@@ -116,6 +137,7 @@ class Run:
             prediction = training.predict_rows(model, dataset, dataset.holdout)
             holdout = training.appraise(model, dataset, prediction, seed=config.seed)
             _log.info("model is measured", **holdout.metrics)
+            golden_rows.write(version / GOLDEN_ROWS, version / HOLDOUT, prediction)
             shown = evidence.gather(self._model_type, model, dataset, prediction, history.records)
             return self._file(
                 version,
@@ -149,7 +171,6 @@ class Run:
         _log.info("nothing has changed, so nothing is trained", uri=publication.uri)
         manifest_file = scratch / MANIFEST
         manifest_file.write_bytes(found.body)
-        # A version with a gate is made current by whoever judges the verdict.
         current = config.gate is None and publication.make_current(
             manifest_file, overwrite=config.overwrite
         )
@@ -273,7 +294,10 @@ class Run:
         publication.publish(manifest, manifest_file)
         if not manifest.partial:
             publication.record(fingerprint)
-        current = publication.make_current(manifest_file, overwrite=config.overwrite)
+        # What is to be judged becomes current by promotion, or not at all.
+        current = config.gate is None and publication.make_current(
+            manifest_file, overwrite=config.overwrite
+        )
         self._tracker.advance(1.0)
         return RunResult(
             model_type=self._model_type,
