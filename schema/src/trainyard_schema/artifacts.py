@@ -31,6 +31,7 @@ GOLDEN_ROWS = "golden-rows.parquet"
 VERDICT = "verdict.json"
 """Written after the manifest, so not among its files; no model is loaded from it."""
 CHECKPOINTS_PREFIX = "checkpoints"
+FINGERPRINTS = "fingerprints"
 
 
 class VersionKey(NamedTuple):
@@ -60,6 +61,10 @@ class VersionKey(NamedTuple):
         """Key of the pointer to the champion of this model, whatever its type."""
         return f"{MODELS_PREFIX}/{self.model}/{CURRENT}"
 
+    def fingerprint(self, sha256: str) -> str:
+        """Key of the object that tells which version was left by what has this fingerprint."""
+        return f"{MODELS_PREFIX}/{self.model}/{self.model_type}/{FINGERPRINTS}/{sha256}.json"
+
     @classmethod
     def from_manifest_key(cls, key: str) -> Self | None:
         """Read back a manifest's key; None for any other key."""
@@ -77,6 +82,14 @@ class ManifestFile(Model):
     name: str
     size_bytes: int = Field(ge=0)
     sha256: str
+
+
+class FingerprintRecord(Model):
+    """`fingerprints/<sha256>.json`: the last version that was trained from the same. It may be gone
+    by now.
+    """
+
+    version: str
 
 
 class DataSource(Model):

@@ -39,10 +39,10 @@ class Parent(NamedTuple):
         """Columns that stay text, though all of their values may look like numbers."""
         return [name for name, kind in self.known.kinds.items() if kind == ColumnKind.CATEGORY]
 
-    @property
-    def holdout_sha256(self) -> str | None:
-        """Of the rows that it was measured on."""
-        return next((file.sha256 for file in self.manifest.files if file.name == HOLDOUT), None)
+
+def holdout_sha256(manifest: Manifest) -> str | None:
+    """Of the rows that a version was measured on."""
+    return next((file.sha256 for file in manifest.files if file.name == HOLDOUT), None)
 
 
 def find(
@@ -51,16 +51,14 @@ def find(
     """Download and load the champion if it is of this model type, else the current version of the
     type; None if there is neither. Raises InvalidData if it is not sound.
     """
-    current = f"s3://{config.storage.bucket}/{MODELS_PREFIX}/{config.model}/{model_type}/"
     try:
-        champion = config.champion
-        uri = champion if champion and _type_of(storage, champion) == model_type else current
+        uri = locate(storage, config, model_type)
+        if uri is None:
+            return None
         folder.mkdir()
-        found = loading.download(storage, uri, folder)
-        return Parent(found, *load_trained(folder, threads=threads))
-    except loading.ModelNotFoundError:
-        return None
-    except CorruptedVersionError as error:
+        loading.download(storage, uri, folder)
+        return Parent(uri, *load_trained(folder, threads=threads))
+    except (CorruptedVersionError, loading.ModelNotFoundError) as error:
         raise TrainerError(
             Reason.INVALID_DATA,
             f"the version to continue from is not sound: {error}; restore it, or train with "
@@ -68,12 +66,30 @@ def find(
         ) from error
 
 
-def _type_of(storage: Storage, uri: str) -> ModelType | None:
-    """The type of the version at `uri`; None if it is not there."""
+def locate(storage: Storage, config: RunConfig, model_type: ModelType) -> str | None:
+    """The URI of the version to continue from. Raises CorruptedVersionError."""
+    if config.champion is not None:
+        champion = manifest_of(storage, config.champion)
+        if champion is not None and champion.model_type == model_type:
+            return config.champion
+    current = f"s3://{config.storage.bucket}/{MODELS_PREFIX}/{config.model}/{model_type}/"
+    try:
+        return loading.locate(storage, current)[0]
+    except loading.ModelNotFoundError:
+        return None
+
+
+def manifest_of(storage: Storage, uri: str) -> Manifest | None:
+    """The manifest of the version at `uri`; None if it is not there. Raises
+    CorruptedVersionError.
+    """
     bucket, prefix = split_uri(uri)
-    with loading.not_found_as(loading.ModelNotFoundError(uri)):
-        body = storage.get(bucket, prefix + MANIFEST)
-    return None if body is None else read_manifest(body, f"{uri}{MANIFEST}").model_type
+    try:
+        with loading.not_found_as(loading.ModelNotFoundError(uri)):
+            body = storage.get(bucket, prefix + MANIFEST)
+    except loading.ModelNotFoundError:
+        return None
+    return None if body is None else read_manifest(body, f"{uri}{MANIFEST}")
 
 
 def conform(

@@ -9,7 +9,7 @@ import structlog
 from trainyard_schema import DataSpec, Hyperparameters, ModelType, Reason, RunConfig
 from trainyard_schema.artifacts import DataSource
 
-from trainyard_trainer import continuation, dataset, holdout, training
+from trainyard_trainer import continuation, dataset, fingerprint, holdout, training
 from trainyard_trainer.continuation import Parent
 from trainyard_trainer.division import divide
 from trainyard_trainer.holdout import HoldoutSource
@@ -28,6 +28,13 @@ class Inputs(NamedTuple):
     parent: Parent | None
     """The version to continue from."""
     warnings: list[str]
+
+    def fingerprint(self, config: RunConfig, model_type: ModelType) -> str:
+        """Of what was read, which may be newer than a listing said."""
+        given = self.holdout.source if self.holdout and self.holdout.required else None
+        data = map(fingerprint.part, self.sources)
+        holdout = None if given is None else fingerprint.part(given)
+        return fingerprint.fingerprint(config, model_type, data, holdout)
 
     @property
     def sources(self) -> list[DataSource]:
@@ -86,7 +93,7 @@ def _usable(
     if parent is None:
         nothing = f"there is no {model_type} version of {config.model!r} to continue from"
         return None, [f"{nothing}, so it was trained in full"]
-    measured = parent.holdout_sha256
+    measured = continuation.holdout_sha256(parent.manifest)
     if given is not None and given.required:
         of_user = parent.manifest.holdout
         measured = None if of_user is None else of_user.sha256

@@ -104,22 +104,29 @@ def _find_version(read: Callable[[str], bytes | None], where: str) -> tuple[str,
     return f"{version}/", manifest
 
 
-def download(storage: Storage, uri: str, folder: Path) -> str:
-    """Bring a version's files into `folder`, and tell the URI of the version, as `load_model` finds
-    it; whoever loads them checks them. Raises ModelNotFoundError, CorruptedVersionError.
+def locate(storage: Storage, uri: str) -> tuple[str, bytes]:
+    """The URI of the version at `uri`, as `load_model` finds it, and its manifest. Raises
+    ModelNotFoundError, CorruptedVersionError.
     """
     where = uri.rstrip("/") + "/"
     bucket, prefix = split_uri(where)
     with not_found_as(ModelNotFoundError(f"there is no bucket {bucket!r}")):
         version, body = _find_version(lambda name: storage.get(bucket, prefix + name), where)
-    prefix += version
+    return where + version, body
+
+
+def download(storage: Storage, uri: str, folder: Path) -> None:
+    """Bring the files of the version at `uri` into `folder`; whoever loads them checks them. Raises
+    ModelNotFoundError, CorruptedVersionError.
+    """
+    version, body = locate(storage, uri)
+    bucket, prefix = split_uri(version)
     manifest = read_manifest(body, f"s3://{bucket}/{prefix}{MANIFEST}")
     for entry in manifest.files:
         missing = CorruptedVersionError(f"s3://{bucket}/{prefix}{entry.name} is missing")
         with not_found_as(missing):
             storage.download(bucket, prefix + entry.name, folder / entry.name, lambda *_: None)
     (folder / MANIFEST).write_bytes(body)
-    return f"s3://{bucket}/{prefix}"
 
 
 def load_model(

@@ -88,6 +88,8 @@ class Run:
             version = folder / self._key.version
             version.mkdir()
             self._enter(Stage.DOWNLOADING)
+            if config.skip_if_unchanged and (known := self._unchanged(folder)) is not None:
+                return known
             given = inputs.download(
                 config, self._model_type, folder, self._tracker.advance, threads=self._threads
             )
@@ -153,6 +155,42 @@ class Run:
         self._tracker.enter(stage)
         _log.info("stage begins", stage=stage)
 
+    def _unchanged(self, scratch: Path) -> RunResult | None:
+        """The result of the run that would only be repeated, if there was one."""
+        from trainyard_trainer import unchanged  # noqa: PLC0415
+        from trainyard_trainer.publication import Publication  # noqa: PLC0415
+        from trainyard_trainer.storage import Storage  # noqa: PLC0415
+
+        config = self._config
+        storage = Storage(config.storage, failure=Reason.STORAGE_UNAVAILABLE)
+        found = unchanged.find(storage, config, self._model_type)
+        if found is None:
+            return None
+        self._enter(Stage.UPLOADING)
+        publication = Publication(Storage(config.storage, failure=Reason.UPLOAD_FAILED), found.key)
+        _log.info("nothing has changed, so nothing is trained", uri=publication.uri)
+        manifest_file = scratch / MANIFEST
+        manifest_file.write_bytes(found.body)
+        current = config.gate is None and publication.make_current(
+            manifest_file, overwrite=config.overwrite
+        )
+        self._tracker.advance(1.0)
+        model_file = found.model_file
+        return RunResult(
+            model_type=self._model_type,
+            version=ModelVersion(
+                model_type=self._model_type,
+                version=found.key.version,
+                uri=publication.uri,
+                sha256=model_file.sha256,
+                size_bytes=model_file.size_bytes,
+                current=current,
+                unchanged=True,
+                duration_seconds=round(time.monotonic() - self._started, 3),
+            ),
+            metrics=found.manifest.metrics,
+        )
+
     def _file(
         self,
         folder: Path,
@@ -171,6 +209,7 @@ class Run:
         from trainyard_trainer.storage import Storage, sha256_of  # noqa: PLC0415
 
         config, key = self._config, self._key
+        fingerprint = given.fingerprint(config, self._model_type)
         frozen = given.holdout.source if given.holdout and dataset.frozen else None
         publication = Publication(Storage(config.storage, failure=Reason.UPLOAD_FAILED), key)
         schema = version_files.describe(self._model_type, dataset.target, model)
@@ -230,6 +269,7 @@ class Run:
             holdout_fraction=config.data.holdout_fraction,
             holdout=frozen,
             mode="incremental" if given.parent else "full",
+            fingerprint=fingerprint,
             cross_validation_folds=(
                 config.cross_validation.folds if config.cross_validation else None
             ),
@@ -252,6 +292,8 @@ class Run:
         )
         manifest_file = folder / MANIFEST
         publication.publish(manifest, manifest_file)
+        if not manifest.partial:
+            publication.record(fingerprint)
         # What is to be judged becomes current by promotion, or not at all.
         current = config.gate is None and publication.make_current(
             manifest_file, overwrite=config.overwrite
