@@ -14,7 +14,9 @@ from trainyard_trainer.gate.comparison import Comparison
 from trainyard_trainer.gate.findings import Findings
 from trainyard_trainer.gate.versions import UNUSABLE, load
 
-_BY_HAND = "; bring the champion back, or promote this version by hand"
+_BY_HAND = (
+    "not compared with the champion, so bring it back, or promote this version by hand or not"
+)
 
 
 def judge(case: Case, folder: Path) -> Assessment:
@@ -35,8 +37,10 @@ def judge(case: Case, folder: Path) -> Assessment:
         try:
             comparison = compare_with(case, case.champion, measured, folder / "champion", findings)
         except (*UNUSABLE, IncomparableError) as error:
-            blame = findings.notes if case.gate.margin is None else findings.doubts
-            blame.append(f"not compared with the champion: {error}" + _BY_HAND)
+            if case.gate.margin is None:
+                findings.notes.append(f"not compared with the champion: {error}")
+            else:
+                findings.doubts.append(f"{_BY_HAND}: {error}")
         else:
             findings.fail([margin_failure(case, comparison)])
     elif case.gate.margin is not None and case.champion is None:
