@@ -13,6 +13,7 @@ from trainyard_trainer import continuation, dataset, fingerprint, holdout, train
 from trainyard_trainer.continuation import Parent
 from trainyard_trainer.division import divide
 from trainyard_trainer.holdout import HoldoutSource
+from trainyard_trainer.scoring import CorruptedVersionError
 from trainyard_trainer.storage import Storage
 from trainyard_trainer.training import Dataset
 
@@ -76,14 +77,16 @@ def _frozen_holdout(
     """What the run is to be measured on, if not on rows of its own, and warnings."""
     if config.data.holdout is not None:
         return holdout.of_user(storage, config.data.holdout, folder), []
-    if config.champion is not None:
-        given, warning = holdout.of_version(storage, config.champion, folder, "the champion")
-    elif parent is not None:
-        name = "the version to continue from"
-        given, warning = holdout.of_version(storage, parent.uri, folder, name)
-    else:
-        return None, []
-    return given, [] if warning is None else [warning]
+    versions = {} if config.champion is None else {config.champion: "the champion"}
+    if parent is not None:
+        versions.setdefault(parent.uri, "the version to continue from")
+    problems: list[str] = []
+    for uri, name in versions.items():
+        try:
+            return holdout.of_version(storage, uri, folder, name), problems
+        except CorruptedVersionError as error:
+            problems.append(f"{name} cannot tell its holdout: {error}")
+    return None, [f"{problem}, so a new one was drawn" for problem in problems]
 
 
 def _usable(
@@ -112,12 +115,15 @@ def prepare(
     The data's files are removed. Raises InvalidData, InsufficientData, SchemaMismatch.
     """
     spec = config.data
-    frozen = None if inputs.holdout is None else inputs.holdout.read()
     known = None if inputs.parent is None else inputs.parent.known
     warnings = list(inputs.warnings)
-    # The table has no name here: `divide` is given its only reference, and uses it up.
+    # The tables have no names here: `divide` is given their only references, and uses them up.
     division = divide(
-        _read(inputs, spec, hyperparameters, warnings), spec, config.seed, frozen, known
+        _read(inputs, spec, hyperparameters, warnings),
+        spec,
+        config.seed,
+        None if inputs.holdout is None else inputs.holdout.read(),
+        known,
     )
     division = division._replace(warnings=warnings + division.warnings)
     # The gate may look at a column that must not be learned from.
