@@ -7,9 +7,12 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +31,7 @@ from trainyard_schema import (
     TrainingJobSpec,
     run_config,
 )
+from trainyard_schema.run import RunProgress
 
 BUCKET = "trainyard"
 FAST = {
@@ -151,10 +155,10 @@ class Trainer:
         self.termination = self.folder / f"termination-{self._number}"
         return self._popen(port)
 
-    def start_again(self, document: str) -> subprocess.Popen[str]:
+    def start_again(self, document: str, *, port: int = 0) -> subprocess.Popen[str]:
         """Another run of a RunConfig given as JSON."""
         self.document = document
-        return self._popen(0)
+        return self._popen(port)
 
     def _popen(self, port: int) -> subprocess.Popen[str]:
         environment = os.environ | {
@@ -250,6 +254,28 @@ def wait_for_line(process: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"{text!r} never came:\n{seen}")
 
 
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_units(process: subprocess.Popen[str], port: int, units: int) -> int:
+    """The units done, once they are at least `units`, as the trainer on this port serves them."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/progress", timeout=2) as answer:
+                done = RunProgress.model_validate_json(answer.read()).progress.done
+        except urllib.error.URLError:
+            done = None
+        if done is not None and done >= units:
+            return done
+        time.sleep(0.02)
+    raise AssertionError(f"{units} units were never done")
+
+
 def stop(process: subprocess.Popen[str]) -> float:
     """Seconds from SIGTERM to the end of the process."""
     since = time.monotonic()
@@ -261,6 +287,16 @@ def stop(process: subprocess.Popen[str]) -> float:
 @pytest.fixture(name="wait_for_line")
 def wait_for_line_fixture() -> Callable[..., str]:
     return wait_for_line
+
+
+@pytest.fixture(name="wait_for_units")
+def wait_for_units_fixture() -> Callable[..., int]:
+    return wait_for_units
+
+
+@pytest.fixture
+def port() -> int:
+    return unused_port()
 
 
 @pytest.fixture(name="stop")

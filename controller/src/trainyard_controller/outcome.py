@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from trainyard_schema import ModelType, Phase, Reason
+from trainyard_schema import ModelType, ModelVersion, Phase, Reason
 
 from trainyard_controller import pods
 from trainyard_controller.objects import Document, parse_time
@@ -46,6 +46,10 @@ def uploaded_message(uploaded: Sequence[ModelType]) -> str:
     return f"uploaded {', '.join(uploaded)}"
 
 
+def _saved_message(model: ModelVersion) -> str:
+    return f"saved partial version {model.version} of {model.model_type}"
+
+
 def _end(seen: Observation) -> Outcome | None:
     if seen.job is not None:
         return _end_of_job(seen, seen.job)
@@ -56,7 +60,7 @@ def _end(seen: Observation) -> Outcome | None:
     if seen.spec.cancel:
         if seen.pods:
             return None
-        message = "cancelled by spec.cancel"
+        message = "; ".join(["cancelled by spec.cancel", *map(_saved_message, seen.partial)])
         return Outcome(phase=Phase.CANCELLED, message=message, completion_time=seen.now)
     if name is None or seen.active_pods:
         return None

@@ -1,5 +1,6 @@
 """What the operator does to a real API server, fault by fault."""
 
+import json
 import signal
 
 import pytest
@@ -150,6 +151,38 @@ def test_cancel_lasts_until_the_pod_is_gone(lab: Lab) -> None:
     status = lab.until(name, "Cancelled")
     assert status.attempts == 1
     assert status.last_failure is None
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_what_a_cancelled_pod_saved_is_heard(lab: Lab, away: bool) -> None:
+    process = lab.start()
+    name = lab.submit(onCancel="save")
+    pod = lab.pod(name)
+    path = f"{lab.core}/pods/{pod['metadata']['name']}"
+    binding = {"metadata": {"name": pod["metadata"]["name"]}, "target": {"name": "node"}}
+    lab.rest.post(f"{path}/binding", binding)
+    lab.run_pod(name)
+    lab.until(name, "Running")
+    lab.patch(name, cancel=True)
+    lab.until(name, "Cancelling")
+    wait_for("the pod is being deleted", lambda: lab.is_deleting(path))
+    if away:
+        process.kill()
+        process.wait()
+    document = json.loads(result()) | {"reason": "Interrupted", "message": "stopped"}
+    document["version"] |= {"partial": True, "current": False}
+    lab.end_pod(pod, 143, json.dumps(document))
+    if away:
+        lab.start()
+        wait_for("the version is recorded", lambda: lab.status(name).models)
+    # A kubelet deletes the pod as soon as its last words are told.
+    lab.rest.delete(path, gracePeriodSeconds=0)
+    status = lab.until(name, "Cancelled")
+    assert [model.partial for model in status.models] == [True]
+    assert status.message == (
+        "cancelled by spec.cancel; saved partial version 20261123T090000Z-0badcafe of xgboost"
+    )
+    assert lab.pods(name) == []
 
 
 def test_cancelled_while_the_operator_was_away(lab: Lab) -> None:

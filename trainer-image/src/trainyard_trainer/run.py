@@ -66,6 +66,7 @@ class Run:
         # loaded.
         from trainyard_trainer import dataset as data  # noqa: PLC0415
         from trainyard_trainer import evidence, training  # noqa: PLC0415
+        from trainyard_trainer.final_fit import FinalFit  # noqa: PLC0415
         from trainyard_trainer.memory import memory_limit  # noqa: PLC0415
 
         config = self._config
@@ -100,9 +101,10 @@ class Run:
             units = learner.implementation.planned_units(learner.hyperparameters)
             history = training.History(self._tracker.count, folds + 1, units)
             validated = training.cross_validate(learner, dataset, folds, history) if folds else {}
-            model = training.fit(learner, dataset, dataset.training, history.reporter("final"))
+            final = FinalFit(history.reporter("final"), config, self._interruption)
+            model = training.fit(learner, dataset, dataset.training, final.report)
             history.finish_fit()
-            _log.info("model is trained", units=model.fitted.units)
+            _log.info("model is trained", units=model.fitted.units, partial=final.partial)
             self._enter(Stage.EVALUATING)
             prediction = training.predict_rows(model, dataset, dataset.holdout)
             holdout = training.appraise(model, dataset, prediction, seed=config.seed)
@@ -119,6 +121,7 @@ class Run:
                 holdout=holdout,
                 validated=validated,
                 shown=shown,
+                partial=final.partial,
             )
 
     def _enter(self, stage: Stage) -> None:
@@ -148,6 +151,7 @@ class Run:
         holdout: "Evaluation",
         validated: dict[str, float],
         shown: "Evidence",
+        partial: bool,
     ) -> RunResult:
         from trainyard_trainer import model_card, version_files  # noqa: PLC0415
         from trainyard_trainer.publication import Publication  # noqa: PLC0415
@@ -171,6 +175,7 @@ class Run:
             hyperparameters=hyperparameters,
             libraries=libraries,
             uri=publication.uri,
+            partial=partial,
         )
         self._enter(Stage.UPLOADING)
         folder = scratch / key.version
@@ -226,13 +231,16 @@ class Run:
             libraries=libraries,
             requester=config.requester,
             parent_version=parent,
+            partial=partial,
             training_job=config.training_job,
             training_job_uid=config.training_job_uid,
             pod_uid=os.environ.get(POD_UID_ENV),
         )
         manifest_file = folder / MANIFEST
         publication.publish(manifest, manifest_file)
-        current = publication.make_current(manifest_file, overwrite=config.overwrite)
+        current = not partial and publication.make_current(
+            manifest_file, overwrite=config.overwrite
+        )
         self._tracker.advance(1.0)
         return RunResult(
             model_type=self._model_type,
@@ -243,7 +251,11 @@ class Run:
                 sha256=entries[0].sha256,
                 size_bytes=entries[0].size_bytes,
                 current=current,
+                partial=partial or None,
                 duration_seconds=round(time.monotonic() - self._started, 3),
             ),
             metrics=metrics,
+            # Another attempt follows unless it was a cancel.
+            reason=Reason.INTERRUPTED if partial else None,
+            message=f"stopped; saved partial version {key.version}" if partial else "",
         )

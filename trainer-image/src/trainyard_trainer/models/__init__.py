@@ -16,8 +16,10 @@ from trainyard_trainer.preprocessing import Column, Matrix
 from trainyard_trainer.target import Task
 
 Prediction = npt.NDArray[np.float64]
-Report = Callable[[int, int, dict[str, float]], None]
-"""`report(done, total, losses)` is called after each round, chunk of trees, or epoch."""
+Report = Callable[[int, int, dict[str, float]], bool]
+"""`report(done, total, losses)` is called after each round, chunk of trees, or epoch. True ends the
+fit there: what is trained by then is the model.
+"""
 
 
 class Part(NamedTuple):

@@ -75,6 +75,11 @@ class _Progress(xgb.callback.TrainingCallback):
     def __init__(self, report: Report, total: int) -> None:
         self._report = report
         self._total = total
+        self._stop = False
+
+    def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
+        """True ends the training. Here, so that early stopping has seen the last round."""
+        return self._stop
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
         """Tell how far; False goes on."""
@@ -83,7 +88,7 @@ class _Progress(xgb.callback.TrainingCallback):
             for part, logged in evals_log.items()
             for name, values in logged.items()
         }
-        self._report(epoch + 1, self._total, losses)
+        self._stop = self._report(epoch + 1, self._total, losses)
         return False
 
 

@@ -238,7 +238,7 @@ def fit(
                 ]
             )
             watched_loss = _watched_loss(task, watched, watched_target)
-        report(
+        stop = report(
             epoch,
             hyperparameters.max_epochs,
             {"train_loss": total / len(features), "validation_loss": watched_loss},
@@ -246,7 +246,7 @@ def fit(
         if watched_loss < best_loss:
             best_loss, best_epoch = watched_loss, epoch
             best_weights = copy.deepcopy(net.state_dict())
-        elif epoch - best_epoch >= hyperparameters.patience:
+        if stop or epoch - best_epoch >= hyperparameters.patience:
             break
     net.load_state_dict(best_weights)
     return Net(net, shape, {**architecture, "epochs": best_epoch})

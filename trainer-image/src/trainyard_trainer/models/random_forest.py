@@ -167,23 +167,31 @@ def fit(
     settings = hyperparameters.model_dump(exclude={"n_estimators"})
     model = kind(n_estimators=0, warm_start=True, n_jobs=threads, random_state=seed, **settings)
     with_out_of_bag = validation is None and shape.task != Task.REGRESSION
-    done, chunk = 0, threads
-    while done < total:
+    done, chunk, stop = 0, threads, False
+    while done < total and not stop:
         since = time.monotonic()
         model.n_estimators = min(total, done + chunk)
-        model.oob_score = with_out_of_bag and model.n_estimators == total
-        with warnings.catch_warnings():
-            # Few trees leave rows that all of them drew; those are NaN.
-            warnings.filterwarnings("ignore", "Some inputs do not have OOB scores", UserWarning)
-            model.fit(train.features, train.target)
+        model.fit(train.features, train.target)
         grown = model.n_estimators - done
         done = model.n_estimators
         per_tree = max((time.monotonic() - since) / grown, 1e-6)
         chunk = threads * max(1, min(64, int(_CHUNK_SECONDS / per_tree / threads)))
-        report(done, total, {})
-    model.set_params(warm_start=False, oob_score=False)
-    found = forest_defaults.out_of_bag(model) if with_out_of_bag else None
+        stop = report(done, total, {})
+    found = _out_of_bag(model, train) if with_out_of_bag else None
+    model.set_params(warm_start=False)
     return Forest(model, shape, threads, chosen, found)
+
+
+def _out_of_bag(model: _Model, train: Part) -> Prediction:
+    """What the trees of a forest that is grown say about the rows that they did not draw."""
+    model.oob_score = True
+    with warnings.catch_warnings():
+        # No tree is to be grown. Few trees leave rows that all of them drew; those are NaN.
+        warnings.filterwarnings("ignore", "Warm-start fitting without increasing", UserWarning)
+        warnings.filterwarnings("ignore", "Some inputs do not have OOB scores", UserWarning)
+        model.fit(train.features, train.target)
+    model.oob_score = False
+    return forest_defaults.out_of_bag(model)
 
 
 def _check(model: _Model) -> None:
