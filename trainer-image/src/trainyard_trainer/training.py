@@ -73,7 +73,7 @@ class History:
         """The callback of one fit."""
         since = time.monotonic()
 
-        def report(done: int, total: int, losses: dict[str, float]) -> bool:
+        def report(done: int, total: int, losses: dict[str, float]) -> None:
             elapsed = round(time.monotonic() - since, 3)
             self.records.append(
                 {"fit": fit, "done": done, "total": total, "seconds": elapsed, **losses}
@@ -81,7 +81,6 @@ class History:
             self.on_units(
                 self._finished_fits * self.units_per_fit + done, self.fits * self.units_per_fit
             )
-            return False
 
         return report
 

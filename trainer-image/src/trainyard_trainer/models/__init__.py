@@ -16,7 +16,7 @@ from trainyard_trainer.preprocessing import Column, Matrix
 from trainyard_trainer.target import Task
 
 Prediction = npt.NDArray[np.float64]
-Report = Callable[[int, int, dict[str, float]], bool]
+Report = Callable[[int, int, dict[str, float]], bool | None]
 """`report(done, total, losses)` is called after each round, chunk of trees, or epoch. True ends the
 fit there: what is trained by then is the model.
 """

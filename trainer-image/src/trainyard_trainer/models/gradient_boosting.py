@@ -88,7 +88,7 @@ class _Progress(xgb.callback.TrainingCallback):
             for part, logged in evals_log.items()
             for name, values in logged.items()
         }
-        self._stop = self._report(epoch + 1, self._total, losses)
+        self._stop = bool(self._report(epoch + 1, self._total, losses))
         return False
 
 

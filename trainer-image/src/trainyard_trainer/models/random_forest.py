@@ -176,7 +176,7 @@ def fit(
         done = model.n_estimators
         per_tree = max((time.monotonic() - since) / grown, 1e-6)
         chunk = threads * max(1, min(64, int(_CHUNK_SECONDS / per_tree / threads)))
-        stop = report(done, total, {})
+        stop = bool(report(done, total, {}))
     found = _out_of_bag(model, train) if with_out_of_bag else None
     model.set_params(warm_start=False)
     return Forest(model, shape, threads, chosen, found)
