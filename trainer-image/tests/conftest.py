@@ -127,6 +127,8 @@ class Trainer:
     environment: dict[str, str] = field(default_factory=dict)
     document: str = ""
     bucket: str = BUCKET
+    preamble: str = ""
+    """Python that the process runs first."""
     _number: int = 0
 
     def put(self, frame: pd.DataFrame, key: str = "data/table.csv") -> None:
@@ -170,18 +172,27 @@ class Trainer:
             "PYTHONWARNINGS": "ignore",
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "trainyard_trainer.main"],
+            [
+                sys.executable,
+                "-c",
+                f"{self.preamble}\nfrom trainyard_trainer import main; main.main()",
+            ],
             env=environment | self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
 
-    def wait(self, process: subprocess.Popen[str], timeout: float = 60) -> Outcome:
+    def wait(
+        self,
+        process: subprocess.Popen[str],
+        timeout: float = 60,
+        termination: Path | None = None,
+    ) -> Outcome:
         output, _ = process.communicate(timeout=timeout)
         sys.stdout.write(output)
         lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-        text = self.termination.read_text()
+        text = (termination or self.termination).read_text()
         assert len(text.encode()) < 4096
         return Outcome(process.returncode, RunResult.model_validate_json(text), lines)
 

@@ -283,12 +283,15 @@ _DISCARD_SECONDS = 1.5
 
 
 def discard(config: StorageConfig, bucket: str, prefix: str, keys: Iterable[str]) -> None:
-    """Remove what an unfinished version left, as far as the store answers within seconds."""
+    """Remove what an unfinished version left, as far as the store answers within seconds.
+
+    Stops at the first object that cannot be removed, so give first what others depend on.
+    """
     client = connect(config, connect_timeout=1, read_timeout=2)
     with contextlib.suppress(*_EXPECTED):
         _abort_uploads(client, bucket, prefix)
-    for key in keys:
-        with contextlib.suppress(*_EXPECTED):
+    with contextlib.suppress(*_EXPECTED):
+        for key in keys:
             client.delete_object(Bucket=bucket, Key=key)
 
 
