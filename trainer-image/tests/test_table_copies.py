@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
+import pytest
 
 _ROWS = 800_000
 _BLOCKS_BYTES = 5 * (8 << 20)
@@ -21,13 +22,23 @@ import pyarrow as pa
 from trainyard_schema import DataSpec, ModelType, validate_hyperparameters
 from trainyard_schema.artifacts import DataSource
 from trainyard_trainer import dataset, training
+from trainyard_trainer.division import Frozen, divide
 
 pool = pa.default_memory_pool()
 source = DataSource(uri="s3://bucket/key", etag="", sha256="", size_bytes=0)
 table = dataset.read([(Path(sys.argv[1]), source)])
 size, reading = table.nbytes, pool.max_memory()
-checked = training.validate(table, DataSpec(uri="s3://bucket/key", target="y"), seed=1)
-del table
+spec = DataSpec(uri="s3://bucket/key", target="y")
+if sys.argv[2] == "frozen":
+    rows = table.slice(0, 1000)
+    rows = pa.Table.from_pylist(rows.to_pylist(), rows.schema)
+    tables = [table]
+    del table
+    frozen = Frozen(rows, "the holdout", required=True)
+    checked = training.prepare(divide(tables.pop(), spec, 1, frozen), spec)
+else:
+    checked = training.validate(table, spec, seed=1)
+    del table
 given = {"n_estimators": 1, "early_stopping_rounds": 1}
 complete = validate_hyperparameters((ModelType.XGBOOST,), given)[ModelType.XGBOOST]
 learner = training.learner_for(checked, ModelType.XGBOOST, complete, seed=1, threads=1)
@@ -36,7 +47,8 @@ print(json.dumps([pool.backend_name, size, reading, pool.max_memory()]))
 """
 
 
-def test_there_is_never_a_second_copy_of_the_table(tmp_path: Path) -> None:
+@pytest.mark.parametrize("holdout", ["drawn", "frozen"])
+def test_there_is_never_a_second_copy_of_the_table(tmp_path: Path, holdout: str) -> None:
     random = np.random.default_rng(0)
     columns = {f"n{i}": random.normal(size=_ROWS).round(6) for i in range(10)}
     words = pa.array([f"level-{i}" for i in range(40)])
@@ -46,7 +58,7 @@ def test_there_is_never_a_second_copy_of_the_table(tmp_path: Path) -> None:
     pa.csv.write_csv(pa.table({**columns, **text, "y": target}), path)
 
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", _RUN, path],
+        [sys.executable, "-W", "ignore", "-c", _RUN, path, holdout],
         capture_output=True,
         text=True,
         check=True,

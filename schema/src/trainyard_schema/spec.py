@@ -54,6 +54,14 @@ DataUri = Annotated[
 ]
 
 
+ObjectUri = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\s]*[^\s/]$", max_length=1024
+    ),
+]
+
+
 class DataSpec(Model):
     """Which table to train on, and which of its columns."""
 
@@ -73,10 +81,10 @@ class DataSpec(Model):
         le=0.5,
         description="Share of the rows, stratified by class, kept back to measure the model on.",
     )
-    holdout: DataUri | None = Field(
+    holdout: ObjectUri | None = Field(
         default=None,
-        description="Rows to measure the model on instead of a share, as CSV or Parquet. Rows that "
-        "are in it are not learned from.",
+        description="s3://bucket/key of rows to measure the model on instead of a share, as CSV or "
+        "Parquet. Rows that are in it are not learned from.",
     )
 
     @model_validator(mode="after")

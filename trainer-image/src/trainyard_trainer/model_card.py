@@ -77,7 +77,7 @@ def _lines(items: Iterable[str]) -> str:
 
 
 def _limits(schema: VersionSchema, dataset: Dataset) -> list[str]:
-    held_out = "its metrics are those of one random holdout"
+    held_out = f"its metrics are those of one {'frozen' if dataset.frozen else 'random'} holdout"
     if dataset.target.task != Task.REGRESSION:
         rows = np.bincount(dataset.target.values[dataset.holdout], minlength=len(schema.classes))
         rarest = int(rows.argmin())
@@ -97,6 +97,7 @@ def render(
     schema: VersionSchema,
     sources: Sequence[DataSource],
     dataset: Dataset,
+    frozen: DataSource | None,
     model: TrainedModel,
     evidence: Evidence,
     holdout: Evaluation,
@@ -121,6 +122,8 @@ def render(
     split = "drawn at random with seed " + str(config.seed)
     if schema.task != Task.REGRESSION:
         split = f"stratified by class, {split}"
+    if frozen is not None:
+        split = f"read from {frozen.uri} (SHA-256 {frozen.sha256}), as for other versions"
     rows = (
         f"{len(dataset.training):,} rows to learn from and {len(dataset.holdout):,} held out, "
         f"{split}. Columns left out on request: {excluded}."

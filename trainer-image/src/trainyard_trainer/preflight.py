@@ -111,7 +111,9 @@ def row_hashes(table: pa.Table, target: npt.NDArray[np.generic]) -> npt.NDArray[
 def _words(column: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
     """(n,) a word for each value; equal values have equal words."""
     if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
-        return np.ascontiguousarray(numbers(column)).view(np.uint64)
+        values = numbers(column) + 0.0  # -0 becomes 0
+        values[np.isnan(values)] = np.nan  # there are many, of different bits
+        return values.view(np.uint64)
     codes = column.combine_chunks().dictionary_encode(null_encoding="encode").indices
     words: npt.NDArray[np.uint64] = codes.to_numpy().astype(np.uint64)
     return words

@@ -20,16 +20,15 @@ from trainyard_schema import (
     Stage,
     VersionKey,
 )
-from trainyard_schema.artifacts import MANIFEST
+from trainyard_schema.artifacts import HOLDOUT, MANIFEST
 from trainyard_schema.names import POD_UID_ENV, new_version
 
 from trainyard_trainer.interruption import Interruption
 from trainyard_trainer.progress import ProgressTracker
 
 if TYPE_CHECKING:
-    from trainyard_schema.artifacts import DataSource
-
     from trainyard_trainer.evidence import Evidence
+    from trainyard_trainer.inputs import Inputs
     from trainyard_trainer.training import Dataset, Evaluation, History, Learner, TrainedModel
 
 _log = structlog.get_logger()
@@ -64,21 +63,19 @@ class Run:
         """Do everything. Raises TrainerError for every failure that can be expected."""
         # Imported here, so that progress is served before Arrow, boto3 and the model's library are
         # loaded.
-        from trainyard_trainer import dataset as data  # noqa: PLC0415
-        from trainyard_trainer import evidence, training  # noqa: PLC0415
+        from trainyard_trainer import evidence, inputs, training  # noqa: PLC0415
         from trainyard_trainer.final_fit import FinalFit  # noqa: PLC0415
         from trainyard_trainer.memory import memory_limit  # noqa: PLC0415
 
         config = self._config
         with tempfile.TemporaryDirectory(prefix="trainyard-") as scratch:
             folder = Path(scratch)
-            files = self._download(folder)
+            version = folder / self._key.version
+            version.mkdir()
+            self._enter(Stage.DOWNLOADING)
+            given = inputs.download(config, folder, self._tracker.advance)
             self._enter(Stage.VALIDATING)
-            table = data.read(files)
-            for path, _ in files:
-                path.unlink()
-            dataset = training.validate(table, config.data, config.seed)
-            del table
+            dataset = inputs.prepare(given, config, version / HOLDOUT)
             folds = config.cross_validation.folds if config.cross_validation else 0
             if folds:
                 training.check_folds(dataset, folds)
@@ -110,13 +107,12 @@ class Run:
             holdout = training.appraise(model, dataset, prediction, seed=config.seed)
             _log.info("model is measured", **holdout.metrics)
             shown = evidence.gather(self._model_type, model, dataset, prediction, history.records)
-            sources = [source for _, source in files]
             return self._file(
-                folder,
+                version,
                 learner,
                 model,
                 dataset,
-                sources=sources,
+                given=given,
                 history=history,
                 holdout=holdout,
                 validated=validated,
@@ -128,25 +124,14 @@ class Run:
         self._tracker.enter(stage)
         _log.info("stage begins", stage=stage)
 
-    def _download(self, folder: Path) -> "list[tuple[Path, DataSource]]":
-        from trainyard_trainer import dataset as data  # noqa: PLC0415
-        from trainyard_trainer.storage import Storage  # noqa: PLC0415
-
-        self._enter(Stage.DOWNLOADING)
-        storage = Storage(self._config.storage, failure=Reason.STORAGE_UNAVAILABLE)
-        files = data.download(storage, self._config.data.uri, folder, self._tracker.advance)
-        for _, source in files:
-            _log.info("data is here", uri=source.uri, bytes=source.size_bytes, etag=source.etag)
-        return files
-
     def _file(
         self,
-        scratch: Path,
+        folder: Path,
         learner: "Learner",
         model: "TrainedModel",
         dataset: "Dataset",
         *,
-        sources: "list[DataSource]",
+        given: "Inputs",
         history: "History",
         holdout: "Evaluation",
         validated: dict[str, float],
@@ -158,6 +143,7 @@ class Run:
         from trainyard_trainer.storage import Storage, sha256_of  # noqa: PLC0415
 
         config, key = self._config, self._key
+        frozen = given.holdout.source if given.holdout and dataset.frozen else None
         publication = Publication(Storage(config.storage, failure=Reason.UPLOAD_FAILED), key)
         schema = version_files.describe(self._model_type, dataset.target, model)
         hyperparameters = learner.hyperparameters.model_dump(mode="json") | model.fitted.chosen
@@ -166,8 +152,9 @@ class Run:
             config=config,
             version=key.version,
             schema=schema,
-            sources=sources,
+            sources=given.sources,
             dataset=dataset,
+            frozen=frozen,
             model=model,
             evidence=shown,
             holdout=holdout,
@@ -178,8 +165,6 @@ class Run:
             partial=partial,
         )
         self._enter(Stage.UPLOADING)
-        folder = scratch / key.version
-        folder.mkdir()
         paths = version_files.write(
             folder,
             model,
@@ -208,13 +193,14 @@ class Run:
             version=key.version,
             created_at=datetime.now(UTC),
             task=dataset.target.task,
-            data=sources,
+            data=given.sources,
             rows=len(dataset.training) + len(dataset.holdout),
             training_rows=len(dataset.training),
             holdout_rows=len(dataset.holdout),
             target=config.data.target,
             exclude=config.data.exclude,
             holdout_fraction=config.data.holdout_fraction,
+            holdout=frozen,
             cross_validation_folds=(
                 config.cross_validation.folds if config.cross_validation else None
             ),

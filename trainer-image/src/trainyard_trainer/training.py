@@ -14,6 +14,7 @@ from trainyard_trainer import memory, models
 from trainyard_trainer.calibration import Calibration, calibrate
 from trainyard_trainer.columns import ColumnKind, understand
 from trainyard_trainer.decisions import DEFAULT_THRESHOLD
+from trainyard_trainer.division import Division, divide
 from trainyard_trainer.errors import TrainerError
 from trainyard_trainer.intervals import bootstrap
 from trainyard_trainer.metrics import evaluate, per_class
@@ -22,13 +23,7 @@ from trainyard_trainer.preflight import examine
 from trainyard_trainer.preprocessing import Preprocessor, matrix_width, rows_of, select_features
 from trainyard_trainer.split import Rows, folds, strata, take_share
 from trainyard_trainer.table_rows import TableRows
-from trainyard_trainer.target import (
-    Target,
-    Task,
-    check_columns,
-    take_rows_with_target,
-    understand_target,
-)
+from trainyard_trainer.target import Target, Task
 from trainyard_trainer.target_encoding import outcomes
 from trainyard_trainer.threshold import best_threshold
 
@@ -44,6 +39,8 @@ class Dataset(NamedTuple):
     training: Rows
     holdout: Rows
     warnings: list[str]
+    frozen: bool = False
+    """Whether the holdout's rows come from elsewhere than the data."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +116,12 @@ class Evaluation(NamedTuple):
 
 def validate(table: pa.Table, spec: DataSpec, seed: int) -> Dataset:
     """Check the table against the spec and split it. Raises InvalidData, InsufficientData."""
-    check_columns(table.column_names, spec)
-    table, warnings = take_rows_with_target(table, spec.target)
-    target = understand_target(table, spec.target)
+    return prepare(divide(table, spec, seed), spec)
+
+
+def prepare(division: Division, spec: DataSpec) -> Dataset:
+    """Find out what the columns are, and which of them can be learned from. Raises InvalidData."""
+    table, target, training, holdout, warnings, frozen = division
     understood = {
         name: understand(name, table[name])
         for name in table.column_names
@@ -132,15 +132,15 @@ def validate(table: pa.Table, spec: DataSpec, seed: int) -> Dataset:
         features, {name: kind for name, (kind, _) in understood.items()}
     )
     _check_some_column(kinds, useless)
-    training, holdout = take_share(strata(target), spec.holdout_fraction, seed)
     findings = examine(features, kinds, target, training, holdout)
     kinds = {name: kind for name, kind in kinds.items() if name not in findings.left_out}
     left_out = [*useless, *findings.left_out.values()]
     _check_some_column(kinds, left_out)
-    warnings += left_out + findings.warnings
+    warnings = [*warnings, *left_out, *findings.warnings]
     for warning in warnings:
         _log.warning(warning)
-    return Dataset(features.select(list(kinds)), kinds, target, training, holdout, warnings)
+    features = features.select(list(kinds))
+    return Dataset(features, kinds, target, training, holdout, warnings, frozen)
 
 
 def _check_some_column(kinds: dict[str, ColumnKind], left_out: list[str]) -> None:

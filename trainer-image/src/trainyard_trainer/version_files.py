@@ -12,6 +12,7 @@ from typing import Any
 from trainyard_schema import Metric, Model, ModelType
 from trainyard_schema.artifacts import (
     HISTORY,
+    HOLDOUT,
     LOG,
     METRICS,
     MODEL_CARD,
@@ -123,8 +124,8 @@ def write(
     card: str,
     log: Path,
 ) -> list[Path]:
-    """Write every file but the manifest into `folder`; the model's comes first. `evidence` is text
-    by file name.
+    """Write every file but the manifest into `folder`, where the holdout's is already; the model's
+    comes first. `evidence` is text by file name.
     """
     model_file = folder / MODEL_FILES[schema.model_type]
     model.fitted.save(model_file)
@@ -145,4 +146,4 @@ def write(
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     shutil.copyfile(log, folder / LOG)
-    return [model_file, *(folder / name for name in (*texts, LOG))]
+    return [model_file, *(folder / name for name in (*texts, HOLDOUT, LOG))]
