@@ -96,7 +96,7 @@ def _run(interruption: Interruption, log_file: Path) -> RunResult:
 
 
 def _failure(interruption: Interruption, reason: Reason, message: str) -> RunResult:
-    if interruption.requested.is_set():
+    if interruption.requested.is_set() and reason != Reason.INTERRUPTED:
         # What could not be saved in the haste is no failure of the run.
         return termination.failure(Reason.INTERRUPTED, f"stopped; nothing is saved: {message}")
     return termination.failure(reason, message)

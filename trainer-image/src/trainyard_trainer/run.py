@@ -22,16 +22,20 @@ from trainyard_schema import (
 )
 from trainyard_schema.artifacts import HOLDOUT, MANIFEST
 from trainyard_schema.names import POD_UID_ENV, new_version
+from trainyard_schema.run import NOT_RETRIED
 
+from trainyard_trainer.errors import TrainerError
 from trainyard_trainer.interruption import Interruption
 from trainyard_trainer.progress import ProgressTracker
 
 if TYPE_CHECKING:
+    from trainyard_trainer.checkpoints import CheckpointStore
     from trainyard_trainer.evidence import Evidence
     from trainyard_trainer.inputs import Inputs
     from trainyard_trainer.training import Dataset, Evaluation, History, Learner, TrainedModel
 
 _log = structlog.get_logger()
+_CHECKPOINT_DEADLINE_SECONDS = 20.0
 
 
 class Run:
@@ -63,7 +67,29 @@ class Run:
         """Do everything. Raises TrainerError for every failure that can be expected."""
         # Imported here, so that progress is served before Arrow, boto3 and the model's library are
         # loaded.
-        from trainyard_trainer import evidence, inputs, training  # noqa: PLC0415
+        from trainyard_trainer.checkpoints import CheckpointStore  # noqa: PLC0415
+        from trainyard_trainer.storage import Storage  # noqa: PLC0415
+
+        config = self._config
+        storage = Storage(
+            config.storage,
+            failure=Reason.UPLOAD_FAILED,
+            deadline_seconds=_CHECKPOINT_DEADLINE_SECONDS,
+        )
+        checkpoints = CheckpointStore(storage, config.training_job_uid, self._model_type)
+        try:
+            result = self._train(checkpoints)
+        except TrainerError as error:
+            if error.reason in NOT_RETRIED:
+                checkpoints.remove()
+            raise
+        if result.reason is None:
+            checkpoints.remove_if_used()
+        return result
+
+    def _train(self, checkpoints: "CheckpointStore") -> RunResult:
+        from trainyard_trainer import evidence, inputs, training, version_files  # noqa: PLC0415
+        from trainyard_trainer.checkpoints import fingerprint  # noqa: PLC0415
         from trainyard_trainer.final_fit import FinalFit  # noqa: PLC0415
         from trainyard_trainer.memory import memory_limit  # noqa: PLC0415
 
@@ -98,8 +124,22 @@ class Run:
             units = learner.implementation.planned_units(learner.hyperparameters)
             history = training.History(self._tracker.count, folds + 1, units)
             validated = training.cross_validate(learner, dataset, folds, history) if folds else {}
-            final = FinalFit(history.reporter("final"), config, self._interruption)
-            model = training.fit(learner, dataset, dataset.training, final.report)
+            final = FinalFit(
+                history,
+                self._interruption,
+                checkpoints,
+                mark=fingerprint(
+                    config,
+                    self._model_type,
+                    given.sources + ([] if given.holdout is None else [given.holdout.source]),
+                    threads=self._threads,
+                    libraries=version_files.library_versions(self._model_type),
+                ),
+                folder=folder,
+                saves=config.on_cancel == "save",
+            )
+            model = training.fit(learner, dataset, dataset.training, final.report, final)
+            final.end()
             history.finish_fit()
             _log.info("model is trained", units=model.fitted.units, partial=final.partial)
             self._enter(Stage.EVALUATING)

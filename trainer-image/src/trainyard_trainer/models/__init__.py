@@ -22,6 +22,19 @@ fit there: what is trained by then is the model.
 """
 
 
+class Checkpoints(Protocol):
+    """Where a fit leaves what it would need to go on, and finds what an earlier attempt left."""
+
+    @property
+    def resume(self) -> Path | None:
+        """A file that `write` made in an earlier attempt of the same fit."""
+
+    def keep(self, write: Callable[[Path], None]) -> None:
+        """Called after each unit but the last; `write` is called where a checkpoint is due. It puts
+        the whole state of the fit into one file. No pickle.
+        """
+
+
 class Part(NamedTuple):
     """Rows to learn from or to watch."""
 
@@ -93,8 +106,9 @@ class Implementation(Protocol):
         seed: int,
         threads: int,
         report: Report,
+        checkpoints: Checkpoints | None = None,
     ) -> Fitted:
-        """Train."""
+        """Train. Resumed from a checkpoint, the model is the same as without the interruption."""
 
     def load(self, path: Path, shape: Shape, *, threads: int) -> Fitted:
         """Read what `save` wrote."""
@@ -112,4 +126,13 @@ def implementation(model_type: ModelType) -> Implementation:
     return cast("Implementation", importlib.import_module(f"{__name__}.{_MODULES[model_type]}"))
 
 
-__all__ = ["Fitted", "Hyperparameters", "Implementation", "Part", "Prediction", "Report", "Shape"]
+__all__ = [
+    "Checkpoints",
+    "Fitted",
+    "Hyperparameters",
+    "Implementation",
+    "Part",
+    "Prediction",
+    "Report",
+    "Shape",
+]

@@ -16,6 +16,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from trainyard_schema import RandomForestHyperparameters
 
 from trainyard_trainer.models import (
+    Checkpoints,
     Part,
     Prediction,
     Report,
@@ -154,6 +155,7 @@ def fit(
     seed: int,
     threads: int,
     report: Report,
+    checkpoints: Checkpoints | None = None,
 ) -> Forest:
     """Grow all trees. Their number in a chunk follows the time that the one before took; it does
     not change the trees.
@@ -167,16 +169,24 @@ def fit(
     settings = hyperparameters.model_dump(exclude={"n_estimators"})
     model = kind(n_estimators=0, warm_start=True, n_jobs=threads, random_state=seed, **settings)
     with_out_of_bag = validation is None and shape.task != Task.REGRESSION
-    done, chunk, stop = 0, threads, False
+    if checkpoints is not None and checkpoints.resume is not None:
+        model = load(checkpoints.resume, shape, threads=threads)._model
+    done, chunk, stop = len(getattr(model, "estimators_", ())), threads, False
+
+    def write(path: Path) -> None:
+        Forest(model, shape, threads, chosen).save(path)
+
     while done < total and not stop:
         since = time.monotonic()
-        model.n_estimators = min(total, done + chunk)
+        model.set_params(n_estimators=min(total, done + chunk), n_jobs=threads)
         model.fit(train.features, train.target)
         grown = model.n_estimators - done
         done = model.n_estimators
         per_tree = max((time.monotonic() - since) / grown, 1e-6)
         chunk = threads * max(1, min(64, int(_CHUNK_SECONDS / per_tree / threads)))
         stop = bool(report(done, total, {}))
+        if checkpoints is not None and done < total and not stop:
+            checkpoints.keep(write)
     found = _out_of_bag(model, train) if with_out_of_bag else None
     model.set_params(warm_start=False)
     return Forest(model, shape, threads, chosen, found)
