@@ -39,36 +39,51 @@ class _Kept:
 
 
 def _fit(
-    learner: training.Learner, dataset: training.Dataset, kept: _Kept
+    learner: training.Learner,
+    dataset: training.Dataset,
+    kept: _Kept,
+    parent: training.TrainedModel | None,
 ) -> tuple[training.TrainedModel, list[int]]:
     units: list[int] = []
 
     def report(done: int, total: int, losses: dict[str, float]) -> None:
         units.append(done)
 
-    return training.fit(learner, dataset, dataset.training, report, kept), units
+    model = training.fit(learner, dataset, dataset.training, report, parent, checkpoints=kept)
+    return model, units
 
 
 @pytest.mark.parametrize("model_type", ModelType)
-@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize(
+    ("task", "continued"),
+    [("binary", False), ("multiclass", False), ("regression", False), ("binary", True)],
+)
 def test_the_same_bytes(
+    *,
     model_type: ModelType,
     task: str,
+    continued: bool,
     make_frame: Callable[..., pd.DataFrame],
     tmp_path: Path,
 ) -> None:
-    table = pa.Table.from_pandas(make_frame(task, rows=600), preserve_index=False)
-    dataset = training.validate(table, SPEC, 3)
+    def table(seed: int) -> pa.Table:
+        return pa.Table.from_pandas(make_frame(task, 600, seed), preserve_index=False)
+
+    dataset = training.validate(table(0), SPEC, 3)
     given = validate_hyperparameters((model_type,), GIVEN[model_type])[model_type]
     learner = training.learner_for(dataset, model_type, given, seed=3, threads=1)
+    parent = None
+    if continued:
+        older = training.validate(table(1), SPEC, 3)
+        parent = training.fit(learner, older, older.training, lambda done, total, losses: None)
     suffix = SUFFIX.get(model_type, ".bin")
     kept = _Kept(tmp_path / f"kept{suffix}", after=AFTER[model_type])
-    whole, units = _fit(learner, dataset, kept)
+    whole, units = _fit(learner, dataset, kept, parent)
     assert kept.calls > kept.after
 
     shutil.copy(kept.path, tmp_path / f"resumed{suffix}")
     again = _Kept(tmp_path / f"more{suffix}", after=1, resume=tmp_path / f"resumed{suffix}")
-    resumed, rest = _fit(learner, dataset, again)
+    resumed, rest = _fit(learner, dataset, again, parent)
     assert rest[0] > units[kept.after - 1]
     assert rest[-1] == units[-1]
     whole.fitted.save(tmp_path / f"a{suffix}")

@@ -35,6 +35,7 @@ def test_a_fit_that_is_cut_short_leaves_a_partial_version(
     trainer: Any,
     make_frame: MakeFrame,
     s3: Any,
+    keys: Callable[..., list[str]],
     wait_for_units: Callable[..., int],
     port: int,
     model_type: str,
@@ -60,6 +61,9 @@ def test_a_fit_that_is_cut_short_leaves_a_partial_version(
     folder = trainer.download(outcome.result)
     manifest = scoring.verify(folder)
     assert manifest.partial
+    fingerprints = f"models/made/{model_type}/fingerprints/"
+    assert keys(fingerprints)
+    assert f"{fingerprints}{manifest.fingerprint}.json" not in keys(fingerprints)
     assert manifest.metrics == outcome.result.metrics
     assert "**Partial**" in (folder / "model-card.md").read_text()
     assert "fit ends early" in (folder / "log.txt").read_text()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from trainyard_schema import ModelType, ModelVersion, Phase, Reason
+from trainyard_schema import ModelVersion, Phase, Reason
 
 from trainyard_controller import pods
 from trainyard_controller.objects import Document, parse_time
@@ -41,9 +41,13 @@ def finished_condition(job: Document) -> Document | None:
     return None
 
 
-def uploaded_message(uploaded: Sequence[ModelType]) -> str:
-    """Says which model types have a version."""
-    return f"uploaded {', '.join(uploaded)}"
+def uploaded_message(models: Sequence[ModelVersion]) -> str:
+    """Says which model types have a new version, and which one that was there before."""
+    whole = [model for model in models if not model.partial]
+    new = [str(model.model_type) for model in whole if not model.unchanged]
+    same = [f"{model.model_type} {model.version}" for model in whole if model.unchanged]
+    told = [("uploaded", new), ("unchanged since", same)]
+    return "; ".join(f"{what} {', '.join(names)}" for what, names in told if names)
 
 
 def _saved_message(model: ModelVersion) -> str:
@@ -55,7 +59,7 @@ def _end(seen: Observation) -> Outcome | None:
         return _end_of_job(seen, seen.job)
     name = seen.training_job.status.job_name
     if name is not None and not seen.missing:
-        message = uploaded_message(seen.uploaded)
+        message = uploaded_message(seen.models)
         return Outcome(phase=Phase.SUCCEEDED, message=message, completion_time=seen.now)
     if seen.spec.cancel:
         if seen.pods:
@@ -79,7 +83,7 @@ def _end_of_job(seen: Observation, job: Document) -> Outcome | None:
         return None
     time = parse_time(job["status"].get("completionTime") or condition["lastTransitionTime"])
     if not seen.missing:
-        message = uploaded_message(seen.uploaded)
+        message = uploaded_message(seen.models)
         return Outcome(phase=Phase.SUCCEEDED, message=message, completion_time=time)
     if condition.get("reason") == "DeadlineExceeded":
         problem = _deadline(seen)
@@ -87,7 +91,7 @@ def _end_of_job(seen: Observation, job: Document) -> Outcome | None:
         problem = _why_missing(seen, condition)
     message = problem.message
     if seen.uploaded:
-        message += f"; {uploaded_message(seen.uploaded)}"
+        message += f"; {uploaded_message(seen.models)}"
     return Outcome(
         phase=Phase.FAILED,
         reason=problem.reason,

@@ -34,7 +34,7 @@ class Checkpoint(Model):
 
     checkpoint_version: Literal[1] = 1
     fingerprint: str
-    """Of everything that the state follows from: see `fingerprint`."""
+    """Of everything that the state follows from: see `mark_of`."""
     file: str
     """The state of the fit."""
     size_bytes: int
@@ -49,19 +49,23 @@ class Checkpoint(Model):
         return int(self.history[-1]["done"])
 
 
-def fingerprint(
+def mark_of(
     config: RunConfig,
     model_type: ModelType,
-    sources: Sequence[DataSource],
+    objects: Sequence[DataSource],
     *,
+    continued: str | None,
     threads: int,
     libraries: dict[str, str],
 ) -> str:
-    """SHA-256 of what a fit follows from. Another attempt may go on only if it is the same."""
+    """SHA-256 of what a fit follows from, `continued` the URI of the version that it continues.
+    Another attempt may go on only if it is the same.
+    """
     document = {
         "run": config.to_dict(),
         "modelType": model_type,
-        "data": [source.to_dict() for source in sources],
+        "objects": [one.to_dict() for one in objects],
+        "continued": continued,
         "threads": threads,
         "libraries": libraries,
     }

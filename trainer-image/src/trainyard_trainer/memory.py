@@ -43,6 +43,10 @@ _COSTS = {
 """Measured: what the peak of a training run grew by beyond the imported library, at 40,000, 160,000
 and 400,000 training rows of 30 columns.
 """
+_CONTINUED_COPIES = {ModelType.XGBOOST: 2.0}
+"""More of them where a model is continued: XGBoost then needs the values beside their bins.
+Measured at 80,000 and 320,000 rows.
+"""
 _NODES_PER_LEAF_ROWS = 0.9
 """Nodes of a tree for each `min_samples_leaf` of its rows; measured at 14,000 to 110,000 rows."""
 _NODE_BYTES = 64
@@ -59,13 +63,16 @@ def needed(
     rows: int,
     columns: int,
     outputs: int,
+    continued: bool = False,
 ) -> int:
     """Bytes that training takes beyond what the process holds when the library is imported.
 
-    `rows` and `columns` are those of the matrix, `outputs` the number of classes, or 1.
+    `rows` and `columns` are those of the matrix, `outputs` the number of classes, or 1; `continued`
+    tells a model that continues from another.
     """
     cost = _COSTS[model_type]
-    total = cost.fixed_bytes + cost.matrix_copies * rows * columns * 4
+    copies = cost.matrix_copies + (_CONTINUED_COPIES.get(model_type, 0) if continued else 0)
+    total = cost.fixed_bytes + copies * rows * columns * 4
     if isinstance(hyperparameters, RandomForestHyperparameters):
         # Imported here: it brings scikit-learn, which other model types do not need.
         from trainyard_trainer.models.forest_defaults import default_leaf  # noqa: PLC0415

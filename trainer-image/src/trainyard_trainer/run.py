@@ -89,7 +89,7 @@ class Run:
 
     def _train(self, checkpoints: "CheckpointStore") -> RunResult:
         from trainyard_trainer import evidence, inputs, training, version_files  # noqa: PLC0415
-        from trainyard_trainer.checkpoints import fingerprint  # noqa: PLC0415
+        from trainyard_trainer.checkpoints import mark_of  # noqa: PLC0415
         from trainyard_trainer.final_fit import FinalFit  # noqa: PLC0415
         from trainyard_trainer.memory import memory_limit  # noqa: PLC0415
 
@@ -99,9 +99,14 @@ class Run:
             version = folder / self._key.version
             version.mkdir()
             self._enter(Stage.DOWNLOADING)
-            given = inputs.download(config, folder, self._tracker.advance)
+            if config.skip_if_unchanged and (known := self._unchanged(folder)) is not None:
+                return known
+            given = inputs.download(
+                config, self._model_type, folder, self._tracker.advance, threads=self._threads
+            )
             self._enter(Stage.VALIDATING)
-            dataset = inputs.prepare(given, config, version / HOLDOUT)
+            dataset = inputs.prepare(given, config, self._hyperparameters, version / HOLDOUT)
+            parent = given.parent.model if given.parent else None
             folds = config.cross_validation.folds if config.cross_validation else 0
             if folds:
                 training.check_folds(dataset, folds)
@@ -119,26 +124,34 @@ class Run:
                 seed=config.seed,
                 threads=self._threads,
             )
-            dataset.warnings.extend(training.check_memory(learner, dataset, memory_limit()))
+            close = training.check_memory(
+                learner, dataset, memory_limit(), continued=parent is not None
+            )
+            dataset.warnings.extend(close)
             self._enter(Stage.TRAINING)
             units = learner.implementation.planned_units(learner.hyperparameters)
             history = training.History(self._tracker.count, folds + 1, units)
-            validated = training.cross_validate(learner, dataset, folds, history) if folds else {}
+            validated = (
+                training.cross_validate(learner, dataset, folds, history, parent) if folds else {}
+            )
             final = FinalFit(
                 history,
                 self._interruption,
                 checkpoints,
-                mark=fingerprint(
+                mark=mark_of(
                     config,
                     self._model_type,
-                    given.sources + ([] if given.holdout is None else [given.holdout.source]),
+                    given.objects,
+                    continued=given.parent.uri if given.parent else None,
                     threads=self._threads,
                     libraries=version_files.library_versions(self._model_type),
                 ),
                 folder=folder,
                 saves=config.on_cancel == "save",
             )
-            model = training.fit(learner, dataset, dataset.training, final.report, final)
+            model = training.fit(
+                learner, dataset, dataset.training, final.report, parent, checkpoints=final
+            )
             final.end()
             history.finish_fit()
             _log.info("model is trained", units=model.fitted.units, partial=final.partial)
@@ -164,6 +177,43 @@ class Run:
         self._tracker.enter(stage)
         _log.info("stage begins", stage=stage)
 
+    def _unchanged(self, scratch: Path) -> RunResult | None:
+        """The result of the run that would only be repeated, if there was one."""
+        from trainyard_trainer import unchanged  # noqa: PLC0415
+        from trainyard_trainer.publication import Publication  # noqa: PLC0415
+        from trainyard_trainer.storage import Storage  # noqa: PLC0415
+
+        config = self._config
+        storage = Storage(config.storage, failure=Reason.STORAGE_UNAVAILABLE)
+        found = unchanged.find(storage, config, self._model_type)
+        if found is None:
+            return None
+        self._enter(Stage.UPLOADING)
+        publication = Publication(Storage(config.storage, failure=Reason.UPLOAD_FAILED), found.key)
+        _log.info("nothing has changed, so nothing is trained", uri=publication.uri)
+        manifest_file = scratch / MANIFEST
+        manifest_file.write_bytes(found.body)
+        # A version with a gate is made current by whoever judges the verdict.
+        current = config.gate is None and publication.make_current(
+            manifest_file, overwrite=config.overwrite
+        )
+        self._tracker.advance(1.0)
+        model_file = found.model_file
+        return RunResult(
+            model_type=self._model_type,
+            version=ModelVersion(
+                model_type=self._model_type,
+                version=found.key.version,
+                uri=publication.uri,
+                sha256=model_file.sha256,
+                size_bytes=model_file.size_bytes,
+                current=current,
+                unchanged=True,
+                duration_seconds=round(time.monotonic() - self._started, 3),
+            ),
+            metrics=found.manifest.metrics,
+        )
+
     def _file(
         self,
         folder: Path,
@@ -183,6 +233,7 @@ class Run:
         from trainyard_trainer.storage import Storage, sha256_of  # noqa: PLC0415
 
         config, key = self._config, self._key
+        fingerprint = given.fingerprint(config, self._model_type)
         frozen = given.holdout.source if given.holdout and dataset.frozen else None
         publication = Publication(Storage(config.storage, failure=Reason.UPLOAD_FAILED), key)
         schema = version_files.describe(self._model_type, dataset.target, model)
@@ -195,6 +246,7 @@ class Run:
             sources=given.sources,
             dataset=dataset,
             frozen=frozen,
+            parent=given.parent,
             model=model,
             evidence=shown,
             holdout=holdout,
@@ -222,7 +274,7 @@ class Run:
         ]
         metrics = version_files.as_metrics(self._model_type, holdout.metrics, validated)
         self._interruption.guard(publication)
-        parent = publication.current()
+        parent = given.parent.manifest.version if given.parent else publication.current()
         publication.upload(
             list(zip(paths, (entry.sha256 for entry in entries), strict=True)),
             self._tracker.advance,
@@ -241,6 +293,8 @@ class Run:
             exclude=config.data.exclude,
             holdout_fraction=config.data.holdout_fraction,
             holdout=frozen,
+            mode="incremental" if given.parent else "full",
+            fingerprint=fingerprint,
             cross_validation_folds=(
                 config.cross_validation.folds if config.cross_validation else None
             ),
@@ -264,6 +318,8 @@ class Run:
         )
         manifest_file = folder / MANIFEST
         publication.publish(manifest, manifest_file)
+        if not partial:
+            publication.record(fingerprint)
         current = not partial and publication.make_current(
             manifest_file, overwrite=config.overwrite
         )

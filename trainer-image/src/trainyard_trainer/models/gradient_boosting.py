@@ -21,6 +21,7 @@ _OBJECTIVES = {
     Task.REGRESSION: ("reg:squarederror", "rmse"),
 }
 _OWN_NAMES = {"n_estimators", "early_stopping_rounds", "max_bin"}
+FIXED: tuple[str, ...] = ()
 _VALIDATION_SHARE = 0.15
 _CHECKPOINT = "checkpoint"
 _ROWS_PER_WEIGHT = 1000
@@ -113,6 +114,8 @@ def complete(hyperparameters: XGBoostHyperparameters, training_rows: int) -> XGB
 def validation_share(
     hyperparameters: XGBoostHyperparameters,
     training_rows: int,  # noqa: ARG001
+    *,
+    continued: bool = False,  # noqa: ARG001
 ) -> float:
     """None is needed without early stopping."""
     return _VALIDATION_SHARE if hyperparameters.early_stopping_rounds else 0.0
@@ -132,9 +135,11 @@ def fit(
     seed: int,
     threads: int,
     report: Report,
+    start: Booster | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Booster:
     """Boost until the validation loss stops falling; keep the best round."""
+    older = 0 if start is None else start.units
     objective, metric = _OBJECTIVES[shape.task]
     parameters: dict[str, Any] = {
         **hyperparameters.model_dump(exclude=_OWN_NAMES),
@@ -143,33 +148,38 @@ def fit(
         "tree_method": "hist",
         "max_bin": hyperparameters.max_bin,
         "nthread": threads,
-        "seed": seed,
-        # Each round draws rows and columns by its number, so that a resumed fit draws the same.
+        # Each round draws rows and columns by seed and number, so that a resumed fit draws the
+        # same. Numbers begin at 0 in a continued model too.
+        "seed": seed + older,
         "seed_per_iteration": True,
     }
     if shape.task == Task.MULTICLASS:
         parameters["num_class"] = shape.n_classes
 
-    def quantile_matrix(part: Part, reference: xgb.DMatrix | None) -> xgb.QuantileDMatrix:
+    def matrix(part: Part, reference: xgb.DMatrix | None) -> xgb.DMatrix:
+        common: dict[str, Any] = {
+            "feature_types": _feature_types(shape),
+            "enable_categorical": True,
+            "nthread": threads,
+        }
+        if start is not None:
+            # A quantile matrix has only the bins of these rows, in which trees that were grown on
+            # others are off by much.
+            return xgb.DMatrix(part.features, part.target, **common)
         return xgb.QuantileDMatrix(
-            part.features,
-            part.target,
-            feature_types=_feature_types(shape),
-            enable_categorical=True,
-            max_bin=hyperparameters.max_bin,
-            nthread=threads,
-            ref=reference,
+            part.features, part.target, max_bin=hyperparameters.max_bin, ref=reference, **common
         )
 
-    data = quantile_matrix(train, None)
+    data = matrix(train, None)
     watched = [(data, "train")]
     if validation is not None:
-        watched.append((quantile_matrix(validation, data), "validation"))
-    booster = xgb.Booster(parameters, [matrix for matrix, _ in watched])
+        watched.append((matrix(validation, data), "validation"))
+    caches = [data for data, _ in watched]
+    booster = xgb.Booster(parameters, caches, None if start is None else start._booster)
     best, total = _Best(), hyperparameters.n_estimators
     if checkpoints is not None and checkpoints.resume is not None:
         best = _resume(booster, checkpoints.resume)
-    for number in range(booster.num_boosted_rounds(), total):
+    for number in range(booster.num_boosted_rounds() - older, total):
         booster.update(data, iteration=number)
         losses = _losses(booster.eval_set(watched, number))
         stop = report(number + 1, total, losses)
@@ -181,7 +191,11 @@ def fit(
         if checkpoints is not None and number + 1 < total:
             checkpoints.keep(partial(_write, booster, best))
     if validation is not None:
-        booster = booster[: best.round + 1]
+        if start is not None:
+            before = _losses(start._booster.eval_set(watched))[f"validation_{metric}"]
+            if best.loss >= before:
+                return start
+        booster = booster[: older + best.round + 1]
     return Booster(booster.reset(), shape, threads)
 
 
