@@ -84,13 +84,8 @@ def _outcome(
         if verdict is not None and verdict.undecided:
             return version, Outcome.AWAITING_APPROVAL, verdict.reasons
     verdict = _verdict(run, best)
-    if verdict is not None:
-        return best, Outcome.REJECTED, verdict.reasons
-    if best.unchanged:
-        why = "it is the version of an earlier run on the same data, which was decided about then"
-    else:
-        why = "the run has no verdict of the gate"
-    return best, Outcome.REJECTED, [why]
+    why = ["the run has no verdict of the gate"] if verdict is None else verdict.reasons
+    return best, Outcome.REJECTED, why
 
 
 def _doubts(status: ModelStatus, spec: ModelSpec, verdict: Verdict) -> list[str]:
