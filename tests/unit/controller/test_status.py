@@ -273,6 +273,16 @@ class TestAll:
         )
         assert [model["modelType"] for model in status["models"]] == ["xgboost", "random-forest"]
 
+    def test_a_version_of_before_is_told(self) -> None:
+        one = training_job(modelType="all", status={"models": [
+            version_of(XGBOOST), version_of(FOREST) | {"unchanged": True, "version": "v7"},
+        ]})  # fmt: skip
+        status = status_of(one, job=job(COMPLETE), pods=self.PODS[2:])
+        assert status["phase"] == "Succeeded"
+        assert status["message"] == (
+            "uploaded xgboost, neural-net; unchanged since random-forest v7"
+        )
+
     def test_a_result_outlives_its_pod(self) -> None:
         one = training_job(modelType="all")
         first = status_of(one, job=job(), pods=[self.PODS[0], running(1), running(2)])

@@ -118,8 +118,8 @@ def convert(name: str, column: pa.ChunkedArray, kind: ColumnKind) -> pa.ChunkedA
     plain = _plain(name, column)
     if plain.type == _TYPES[kind]:
         return plain
-    if pa.types.is_null(plain.type):
-        return plain.cast(_TYPES[kind])
+    if plain.null_count == len(plain):
+        return pa.chunked_array([pa.nulls(len(plain), _TYPES[kind])])
     if kind == ColumnKind.NUMBER and pa.types.is_integer(plain.type):
         # Not every integer above 2^53 is a float; the nearest one does.
         return plain.cast(_TYPES[kind], safe=False)

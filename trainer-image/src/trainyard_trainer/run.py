@@ -88,9 +88,14 @@ class Run:
             version = folder / self._key.version
             version.mkdir()
             self._enter(Stage.DOWNLOADING)
-            given = inputs.download(config, folder, self._tracker.advance)
+            if config.skip_if_unchanged and (known := self._unchanged(folder)) is not None:
+                return known
+            given = inputs.download(
+                config, self._model_type, folder, self._tracker.advance, threads=self._threads
+            )
             self._enter(Stage.VALIDATING)
-            dataset = inputs.prepare(given, config, version / HOLDOUT)
+            dataset = inputs.prepare(given, config, self._hyperparameters, version / HOLDOUT)
+            parent = given.parent.model if given.parent else None
             folds = config.cross_validation.folds if config.cross_validation else 0
             if folds:
                 training.check_folds(dataset, folds)
@@ -108,17 +113,24 @@ class Run:
                 seed=config.seed,
                 threads=self._threads,
             )
-            dataset.warnings.extend(training.check_memory(learner, dataset, memory_limit()))
+            limit = memory_limit()
+            dataset.warnings.extend(
+                training.check_memory(learner, dataset, limit, continued=parent is not None)
+            )
             if config.gate:
                 policy.check(config.gate, dataset, version / HOLDOUT)
-                champion = config.champion
-                told = policy.check_memory(learner, dataset, champion, memory_limit())
-                dataset.warnings.extend(told)
+                dataset.warnings.extend(
+                    policy.check_memory(learner, dataset, config.champion, limit)
+                )
             self._enter(Stage.TRAINING)
             units = learner.implementation.planned_units(learner.hyperparameters)
             history = training.History(self._tracker.count, folds + 1, units)
-            validated = training.cross_validate(learner, dataset, folds, history) if folds else {}
-            model = training.fit(learner, dataset, dataset.training, history.reporter("final"))
+            validated = (
+                training.cross_validate(learner, dataset, folds, history, parent) if folds else {}
+            )
+            model = training.fit(
+                learner, dataset, dataset.training, history.reporter("final"), parent
+            )
             history.finish_fit()
             _log.info("model is trained", units=model.fitted.units)
             self._enter(Stage.EVALUATING)
@@ -143,6 +155,42 @@ class Run:
         self._tracker.enter(stage)
         _log.info("stage begins", stage=stage)
 
+    def _unchanged(self, scratch: Path) -> RunResult | None:
+        """The result of the run that would only be repeated, if there was one."""
+        from trainyard_trainer import unchanged  # noqa: PLC0415
+        from trainyard_trainer.publication import Publication  # noqa: PLC0415
+        from trainyard_trainer.storage import Storage  # noqa: PLC0415
+
+        config = self._config
+        storage = Storage(config.storage, failure=Reason.STORAGE_UNAVAILABLE)
+        found = unchanged.find(storage, config, self._model_type)
+        if found is None:
+            return None
+        self._enter(Stage.UPLOADING)
+        publication = Publication(Storage(config.storage, failure=Reason.UPLOAD_FAILED), found.key)
+        _log.info("nothing has changed, so nothing is trained", uri=publication.uri)
+        manifest_file = scratch / MANIFEST
+        manifest_file.write_bytes(found.body)
+        current = config.gate is None and publication.make_current(
+            manifest_file, overwrite=config.overwrite
+        )
+        self._tracker.advance(1.0)
+        model_file = found.model_file
+        return RunResult(
+            model_type=self._model_type,
+            version=ModelVersion(
+                model_type=self._model_type,
+                version=found.key.version,
+                uri=publication.uri,
+                sha256=model_file.sha256,
+                size_bytes=model_file.size_bytes,
+                current=current,
+                unchanged=True,
+                duration_seconds=round(time.monotonic() - self._started, 3),
+            ),
+            metrics=found.manifest.metrics,
+        )
+
     def _file(
         self,
         folder: Path,
@@ -161,6 +209,7 @@ class Run:
         from trainyard_trainer.storage import Storage, sha256_of  # noqa: PLC0415
 
         config, key = self._config, self._key
+        fingerprint = given.fingerprint(config, self._model_type)
         frozen = given.holdout.source if given.holdout and dataset.frozen else None
         publication = Publication(Storage(config.storage, failure=Reason.UPLOAD_FAILED), key)
         schema = version_files.describe(self._model_type, dataset.target, model)
@@ -173,6 +222,7 @@ class Run:
             sources=given.sources,
             dataset=dataset,
             frozen=frozen,
+            parent=given.parent,
             model=model,
             evidence=shown,
             holdout=holdout,
@@ -199,7 +249,7 @@ class Run:
         ]
         metrics = version_files.as_metrics(self._model_type, holdout.metrics, validated)
         self._interruption.guard(publication)
-        parent = publication.current()
+        parent = given.parent.manifest.version if given.parent else publication.current()
         publication.upload(
             list(zip(paths, (entry.sha256 for entry in entries), strict=True)),
             self._tracker.advance,
@@ -218,6 +268,8 @@ class Run:
             exclude=config.data.exclude,
             holdout_fraction=config.data.holdout_fraction,
             holdout=frozen,
+            mode="incremental" if given.parent else "full",
+            fingerprint=fingerprint,
             cross_validation_folds=(
                 config.cross_validation.folds if config.cross_validation else None
             ),
@@ -240,6 +292,8 @@ class Run:
         )
         manifest_file = folder / MANIFEST
         publication.publish(manifest, manifest_file)
+        if not manifest.partial:
+            publication.record(fingerprint)
         # What is to be judged becomes current by promotion, or not at all.
         current = config.gate is None and publication.make_current(
             manifest_file, overwrite=config.overwrite

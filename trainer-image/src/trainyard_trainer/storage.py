@@ -53,6 +53,7 @@ class ObjectInfo(NamedTuple):
 
     key: str
     size_bytes: int
+    etag: str
 
 
 class CorruptedError(Exception):
@@ -180,12 +181,21 @@ class Storage:
         def pages() -> list[ObjectInfo]:
             paginator = self.client.get_paginator("list_objects_v2")
             return [
-                ObjectInfo(item["Key"], item["Size"])
+                ObjectInfo(item["Key"], item["Size"], item["ETag"].strip('"'))
                 for page in paginator.paginate(Bucket=bucket, Prefix=prefix)
                 for item in page.get("Contents", [])
             ]
 
         return sorted(self.call(f"listing s3://{bucket}/{prefix}", pages))
+
+    def look(self, bucket: str, key: str) -> ObjectInfo:
+        """One object as a listing would show it, without the right to list."""
+
+        def attempt() -> ObjectInfo:
+            answer = self.client.head_object(Bucket=bucket, Key=key)
+            return ObjectInfo(key, answer["ContentLength"], answer["ETag"].strip('"'))
+
+        return self.call(f"reading s3://{bucket}/{key}", attempt)
 
     def download(
         self, bucket: str, key: str, path: Path, on_bytes: Callable[[int, int], None]

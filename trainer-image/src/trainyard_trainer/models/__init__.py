@@ -70,12 +70,18 @@ class Fitted(Protocol):
 class Implementation(Protocol):
     """What the module of a model type offers."""
 
+    FIXED: Sequence[str]
+    """Hyperparameters that a model shares with the one that it continues from."""
+
     def complete(self, hyperparameters: Any, training_rows: int) -> Any:
         """The hyperparameters with those filled in that follow the number of rows."""
 
-    def validation_share(self, hyperparameters: Any, training_rows: int) -> float:
+    def validation_share(
+        self, hyperparameters: Any, training_rows: int, *, continued: bool = False
+    ) -> float:
         """Share of the training rows that the model does not learn from: `fit` watches them to know
-        when to stop, and threshold and calibration follow from them. 0 for none.
+        when to stop, and threshold and calibration follow from them. 0 for none. `continued`: the
+        model is to continue from one that learned from other rows.
         """
 
     def planned_units(self, hyperparameters: Any) -> int:
@@ -91,8 +97,12 @@ class Implementation(Protocol):
         seed: int,
         threads: int,
         report: Report,
+        start: Fitted | None = None,
     ) -> Fitted:
-        """Train."""
+        """Train; further from `start` if there is one, which has the same shape and is left as it
+        is. Units are then those to add. A model that watches its loss on `validation` comes out as
+        `start` is where no added unit makes it less.
+        """
 
     def load(self, path: Path, shape: Shape, *, threads: int) -> Fitted:
         """Read what `save` wrote."""

@@ -18,6 +18,7 @@ _OBJECTIVES = {
     Task.REGRESSION: ("reg:squarederror", "rmse"),
 }
 _OWN_NAMES = {"n_estimators", "early_stopping_rounds", "max_bin"}
+FIXED: tuple[str, ...] = ()
 _VALIDATION_SHARE = 0.15
 _ROWS_PER_WEIGHT = 1000
 _LARGEST_DEFAULT_WEIGHT = 5.0
@@ -98,6 +99,8 @@ def complete(hyperparameters: XGBoostHyperparameters, training_rows: int) -> XGB
 def validation_share(
     hyperparameters: XGBoostHyperparameters,
     training_rows: int,  # noqa: ARG001
+    *,
+    continued: bool = False,  # noqa: ARG001
 ) -> float:
     """None is needed without early stopping."""
     return _VALIDATION_SHARE if hyperparameters.early_stopping_rounds else 0.0
@@ -117,8 +120,10 @@ def fit(
     seed: int,
     threads: int,
     report: Report,
+    start: Booster | None = None,
 ) -> Booster:
     """Boost until the validation loss stops falling; keep the best round."""
+    done = 0 if start is None else start.units
     objective, metric = _OBJECTIVES[shape.task]
     parameters: dict[str, Any] = {
         **hyperparameters.model_dump(exclude=_OWN_NAMES),
@@ -127,29 +132,33 @@ def fit(
         "tree_method": "hist",
         "max_bin": hyperparameters.max_bin,
         "nthread": threads,
-        "seed": seed,
+        # Rounds draw rows and columns by seed and number, which begins at 0 in a continued model.
+        "seed": seed + done,
     }
     if shape.task == Task.MULTICLASS:
         parameters["num_class"] = shape.n_classes
 
-    def quantile_matrix(part: Part, reference: xgb.DMatrix | None) -> xgb.QuantileDMatrix:
+    def matrix(part: Part, reference: xgb.DMatrix | None) -> xgb.DMatrix:
+        common: dict[str, Any] = {
+            "feature_types": _feature_types(shape),
+            "enable_categorical": True,
+            "nthread": threads,
+        }
+        if start is not None:
+            # A quantile matrix has only the bins of these rows, in which trees that were grown on
+            # others are off by much.
+            return xgb.DMatrix(part.features, part.target, **common)
         return xgb.QuantileDMatrix(
-            part.features,
-            part.target,
-            feature_types=_feature_types(shape),
-            enable_categorical=True,
-            max_bin=hyperparameters.max_bin,
-            nthread=threads,
-            ref=reference,
+            part.features, part.target, max_bin=hyperparameters.max_bin, ref=reference, **common
         )
 
-    data = quantile_matrix(train, None)
+    data = matrix(train, None)
     watched = [(data, "train")]
     callbacks: list[xgb.callback.TrainingCallback] = [
         _Progress(report, hyperparameters.n_estimators)
     ]
     if validation is not None:
-        watched.append((quantile_matrix(validation, data), "validation"))
+        watched.append((matrix(validation, data), "validation"))
         callbacks.append(
             xgb.callback.EarlyStopping(rounds=hyperparameters.early_stopping_rounds, save_best=True)
         )
@@ -160,7 +169,12 @@ def fit(
         evals=watched,
         callbacks=callbacks,
         verbose_eval=False,
+        xgb_model=None if start is None else start._booster,
     )
+    if start is not None and validation is not None:
+        before = float(start._booster.eval(watched[-1][0]).rpartition(":")[2])
+        if booster.best_score >= before:
+            return start
     return Booster(booster, shape, threads)
 
 

@@ -18,6 +18,7 @@ from trainyard_trainer.models import Part, Prediction, Report, Shape
 from trainyard_trainer.preprocessing import Matrix
 from trainyard_trainer.target import Task
 
+FIXED = ("hidden_layer_sizes", "ensemble_size")
 _VALIDATION_SHARE = 0.1
 _PREDICT_ROWS = 65536
 _ROWS_PER_BATCH_ROW = 40
@@ -163,6 +164,8 @@ def complete(
 def validation_share(
     hyperparameters: NeuralNetHyperparameters,  # noqa: ARG001
     training_rows: int,  # noqa: ARG001
+    *,
+    continued: bool = False,  # noqa: ARG001
 ) -> float:
     """The net always stops early."""
     return _VALIDATION_SHARE
@@ -191,8 +194,11 @@ def fit(
     seed: int,
     threads: int,
     report: Report,
+    start: Net | None = None,
 ) -> Net:
-    """Train with AdamW until the validation loss stops falling; keep the best weights."""
+    """Train with AdamW until the validation loss stops falling; keep the best weights. The scale of
+    a regression's target is that of `start`.
+    """
     assert validation is not None
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
@@ -207,7 +213,10 @@ def fit(
     }
     net = _Perceptrons(**architecture)
     center, scale = 0.0, 1.0
-    if task == Task.REGRESSION:
+    if start is not None:
+        net.load_state_dict(start._net.state_dict())
+        center, scale = float(net.center), float(net.scale)
+    elif task == Task.REGRESSION:
         center, scale = float(train.target.mean()), float(train.target.std()) or 1.0
         net.center.fill_(center)
         net.scale.fill_(scale)
@@ -219,7 +228,18 @@ def fit(
         weight_decay=hyperparameters.weight_decay,
         foreach=True,
     )
-    best_loss, best_epoch, best_weights = math.inf, 0, copy.deepcopy(net.state_dict())
+
+    def watch() -> float:
+        net.eval()
+        with torch.inference_mode():
+            chunks = [
+                _mean_prediction(task, net(chunk))
+                for chunk in watched_features.split(_PREDICT_ROWS)
+            ]
+            return _watched_loss(task, torch.cat(chunks), watched_target)
+
+    best_loss = math.inf if start is None else watch()
+    best_epoch, best_weights = 0, copy.deepcopy(net.state_dict())
     for epoch in range(1, hyperparameters.max_epochs + 1):
         net.train()
         total = 0.0
@@ -229,15 +249,7 @@ def fit(
             loss.backward()
             optimizer.step()
             total += float(loss) * len(batch)
-        net.eval()
-        with torch.inference_mode():
-            watched = torch.cat(
-                [
-                    _mean_prediction(task, net(chunk))
-                    for chunk in watched_features.split(_PREDICT_ROWS)
-                ]
-            )
-            watched_loss = _watched_loss(task, watched, watched_target)
+        watched_loss = watch()
         report(
             epoch,
             hyperparameters.max_epochs,
@@ -249,7 +261,8 @@ def fit(
         elif epoch - best_epoch >= hyperparameters.patience:
             break
     net.load_state_dict(best_weights)
-    return Net(net, shape, {**architecture, "epochs": best_epoch})
+    older = 0 if start is None else start.units
+    return Net(net, shape, {**architecture, "epochs": older + best_epoch})
 
 
 def load(path: Path, shape: Shape, *, threads: int) -> Net:
