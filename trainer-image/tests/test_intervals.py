@@ -22,7 +22,7 @@ def test_weights_are_repeated_rows(seed: int) -> None:
     counts = random.integers(3, size=80)
     again = np.repeat(np.arange(80), counts)
     repeated = evaluate(Task.BINARY, truth[again], probability[again], threshold=0.4)
-    by_weight = weighted(Task.BINARY, truth, probability, counts[None].astype(float), threshold=0.4)
+    by_weight = weighted(Task.BINARY, truth, probability, threshold=0.4)(counts[None].astype(float))
     assert {name: value[0] for name, value in by_weight.items()} == pytest.approx(repeated)
 
 
@@ -30,7 +30,7 @@ def test_regression_weights_are_repeated_rows() -> None:
     random = np.random.default_rng(0)
     truth, counts = random.normal(size=50), random.integers(3, size=50)
     value, again = truth + random.normal(size=50), np.repeat(np.arange(50), counts)
-    by_weight = weighted(Task.REGRESSION, truth, value, counts[None].astype(float))
+    by_weight = weighted(Task.REGRESSION, truth, value)(counts[None].astype(float))
     repeated = evaluate(Task.REGRESSION, truth[again], value[again])
     assert {name: found[0] for name, found in by_weight.items()} == pytest.approx(repeated)
 

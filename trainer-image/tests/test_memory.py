@@ -9,7 +9,14 @@ from trainyard_schema import (
     XGBoostHyperparameters,
 )
 from trainyard_trainer.errors import TrainerError
-from trainyard_trainer.memory import check, memory_limit, needed, resident
+from trainyard_trainer.memory import (
+    anonymous,
+    check,
+    gate_needed,
+    memory_limit,
+    needed,
+    resident,
+)
 
 GIB = 2**30
 
@@ -96,3 +103,41 @@ def test_memory_that_cannot_do_is_refused_with_what_would() -> None:
         check(4 * GIB, 2 * GIB, "a table")
     assert caught.value.reason == Reason.INSUFFICIENT_MEMORY
     assert check(4 * GIB, 5120 * 2**20, "a table") == []
+
+
+@pytest.mark.parametrize(
+    ("model_types", "measured"),
+    [
+        ({ModelType.XGBOOST}, 224),
+        ({ModelType.RANDOM_FOREST}, 351),
+        ({ModelType.NEURAL_NET}, 461),
+        ({ModelType.NEURAL_NET, ModelType.XGBOOST}, 526),
+        ({ModelType.NEURAL_NET, ModelType.RANDOM_FOREST}, 553),
+    ],
+)
+def test_run_and_gate_take_about_what_was_measured(
+    model_types: set[ModelType], measured: int
+) -> None:
+    more = gate_needed(XGBoostHyperparameters(), model_types, rows=2000, columns=30, outputs=2)
+    assert 0.85 < more / (measured << 20) < 1.25
+
+
+def test_the_gate_loads_the_trees_of_a_forest() -> None:
+    def together(trees: int) -> int:
+        return gate_needed(
+            RandomForestHyperparameters(n_estimators=trees),
+            {ModelType.RANDOM_FOREST},
+            rows=160_000,
+            columns=30,
+            outputs=2,
+        )
+
+    assert 0.7 < together(100) / (572 << 20) < 1.3
+    assert together(1000) > 2 * together(100)
+
+
+def test_what_no_file_backs_is_a_part_of_what_a_process_holds() -> None:
+    block = bytearray(64 << 20)
+    assert 64 << 20 < anonymous() < resident()
+    assert len(block) > 0
+    assert anonymous(2**22 + 1) == 0

@@ -54,10 +54,16 @@ def _fingerprint(parts: list[Part] | None = None, **fields: Any) -> str:
         {"crossValidation": {"folds": 3}},
         {"seed": 7},
         {"image": "image@sha256:2"},
+        {
+            "data": {"exclude": ["region"]},
+            "gate": {"slices": [{"column": "region", "floor": 0.5}]},
+        },
     ],
 )
 def test_what_a_version_is_trained_from_is_in_its_fingerprint(other: dict[str, Any]) -> None:
     assert _fingerprint(**other) != _fingerprint()
+    if "gate" in other:
+        assert _fingerprint(**other) != _fingerprint(data=other["data"])
 
 
 @pytest.mark.parametrize(
@@ -67,7 +73,7 @@ def test_what_a_version_is_trained_from_is_in_its_fingerprint(other: dict[str, A
         {"hyperparameters": {"max_depth": 4}},  # which is the default
         {"overwrite": True},
         {"skipIfUnchanged": True},
-        {"gate": {"floor": 0.5}},
+        {"gate": {"floor": 0.5, "slices": [{"column": "city", "floor": 0.5}]}},
         {"resources": {"limits": {"memory": "4Gi"}}},
         {"backoffLimit": 0},
     ],
@@ -129,14 +135,19 @@ def test_the_pointer_is_moved_if_that_is_asked_for(
     assert _skip(trainer).result.version.current
 
 
-def test_a_version_with_a_gate_is_not_made_current(
+def test_a_version_is_judged_anew_and_not_made_current(
     trainer: Any, keys: Callable[..., list[str]], s3: Any, make_frame: MakeFrame
 ) -> None:
     trainer.put(make_frame("binary"))
     trainer.run("xgboost")
     s3.delete_object(Bucket=BUCKET, Key="models/made/xgboost/current.json")
-    assert not _skip(trainer, gate={}, overwrite=True).result.version.current
+    result = _skip(trainer, gate={"floor": 0.999}, overwrite=True).result
+    assert result.version.unchanged
+    assert not result.version.current
+    assert not result.verdict.passed
+    assert result.verdict.version == result.version.version
     assert "models/made/xgboost/current.json" not in keys()
+    assert _skip(trainer, gate={"floor": 0.1}).result.verdict.passed
 
 
 def test_other_data_or_another_spec_is_trained(trainer: Any, make_frame: MakeFrame) -> None:

@@ -42,23 +42,35 @@ def _replaces(version: ModelVersion, known: ModelVersion | None) -> bool:
     return bool(known.partial) and (not version.partial or later)
 
 
-def best(metrics: Sequence[Metric]) -> Metric | None:
-    """The first holdout metric of each model type, and of these the best."""
+def ranking(metrics: Sequence[Metric]) -> list[Metric]:
+    """The first holdout metric of each model type, the best first."""
     primary: dict[ModelType, Metric] = {}
     for metric in metrics:
         if metric.split == "holdout":
             primary.setdefault(metric.model_type, metric)
     if not primary:
-        return None
+        return []
     candidates = list(primary.values())
     name = candidates[0].name
     comparable = [metric for metric in candidates if metric.name == name]
-    if name in LOWER_IS_BETTER:
-        return min(comparable, key=lambda metric: float(metric.value))
-    return max(comparable, key=lambda metric: float(metric.value))
+    return sorted(
+        comparable,
+        key=lambda metric: float(metric.value),
+        reverse=name not in LOWER_IS_BETTER,
+    )
+
+
+def best(metrics: Sequence[Metric]) -> Metric | None:
+    """The first holdout metric of each model type, and of these the best."""
+    return next(iter(ranking(metrics)), None)
+
+
+def metric_text(metric: Metric) -> str:
+    """A metric for tables, for example `roc_auc=0.8453`."""
+    return f"{metric.name}={float(metric.value):.4f}"
 
 
 def primary_metric(metrics: Sequence[Metric]) -> str | None:
-    """The best model's metric for tables, for example `roc_auc=0.8453`."""
+    """The best model's metric for tables."""
     metric = best(metrics)
-    return f"{metric.name}={float(metric.value):.4f}" if metric else None
+    return metric_text(metric) if metric else None

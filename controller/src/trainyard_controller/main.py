@@ -18,6 +18,7 @@ from trainyard_controller.kube import Api
 from trainyard_controller.models.cache import ModelCache
 from trainyard_controller.models.kube import ModelApi
 from trainyard_controller.models.reconcile import ModelReconciler
+from trainyard_controller.object_store import ObjectStore
 from trainyard_controller.objects import Key
 from trainyard_controller.poller import ProgressPoller
 from trainyard_controller.reconcile import Reconciler
@@ -93,6 +94,7 @@ async def run(settings: Settings) -> None:
             queue=model_queue,
             runs=cache,
             run_queue=queue,
+            store=ObjectStore(settings.storage),
             instance=instance,
         )
         await _prime(api, model_api, cache)

@@ -5,10 +5,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from trainyard_schema import Metric, ModelType, ModelVersion, Reason, RunResult, TrainingJobSpec
+from trainyard_schema import (
+    Metric,
+    ModelType,
+    ModelVersion,
+    Reason,
+    RunResult,
+    TrainingJobSpec,
+    Verdict,
+)
 from trainyard_schema.run import RunProgress
 
-from trainyard_controller import leaderboard, pods
+from trainyard_controller import leaderboard, pods, verdicts
 from trainyard_controller.objects import Document, TrainingJob
 from trainyard_controller.pods import PodFailure, Problem
 
@@ -71,6 +79,13 @@ class Observation:
     def metrics(self) -> list[Metric]:
         """The numbers of these versions."""
         return self._merged[1]
+
+    @cached_property
+    def verdicts(self) -> list[Verdict]:
+        """What the gate said of these versions."""
+        known = self.training_job.status.verdicts or []
+        results = [found for pod in self.all_pods if (found := pods.published(pod)) is not None]
+        return verdicts.merge(self.models, known, results)
 
     @cached_property
     def uploaded(self) -> list[ModelType]:

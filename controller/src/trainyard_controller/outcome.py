@@ -6,7 +6,7 @@ from datetime import datetime
 
 from trainyard_schema import ModelVersion, Phase, Reason
 
-from trainyard_controller import pods
+from trainyard_controller import pods, verdicts
 from trainyard_controller.objects import Document, parse_time
 from trainyard_controller.observation import Observation
 from trainyard_controller.pods import Problem
@@ -54,12 +54,17 @@ def _saved_message(model: ModelVersion) -> str:
     return f"saved partial version {model.version} of {model.model_type}"
 
 
+def _success_message(seen: Observation) -> str:
+    parts = [uploaded_message(seen.models), verdicts.summary(seen.verdicts)]
+    return "; ".join(filter(None, parts))[:MESSAGE_LENGTH]
+
+
 def _end(seen: Observation) -> Outcome | None:
     if seen.job is not None:
         return _end_of_job(seen, seen.job)
     name = seen.training_job.status.job_name
     if name is not None and not seen.missing:
-        message = uploaded_message(seen.models)
+        message = _success_message(seen)
         return Outcome(phase=Phase.SUCCEEDED, message=message, completion_time=seen.now)
     if seen.spec.cancel:
         if seen.pods:
@@ -83,7 +88,7 @@ def _end_of_job(seen: Observation, job: Document) -> Outcome | None:
         return None
     time = parse_time(job["status"].get("completionTime") or condition["lastTransitionTime"])
     if not seen.missing:
-        message = uploaded_message(seen.models)
+        message = _success_message(seen)
         return Outcome(phase=Phase.SUCCEEDED, message=message, completion_time=time)
     if condition.get("reason") == "DeadlineExceeded":
         problem = _deadline(seen)

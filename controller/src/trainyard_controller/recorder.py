@@ -7,6 +7,7 @@ from datetime import datetime
 import structlog
 from trainyard_schema import TERMINAL_PHASES, ConditionType, Phase, TrainingJobStatus
 
+from trainyard_controller import verdicts
 from trainyard_controller.announce import announcement, build_event
 from trainyard_controller.cache import Cache
 from trainyard_controller.errors import ApiError, ConflictError, RefusedError
@@ -104,15 +105,16 @@ class Recorder:
             self._cache.put_training_job(live)
 
     async def _announce(self, training_job: TrainingJob, status: TrainingJobStatus) -> None:
-        announced = announcement(training_job.status, status)
-        if announced is None:
-            return
-        event = build_event(training_job, announced, self._now(), instance=self._instance)
-        try:
-            await self._api.create_event(event)
-        except ApiError as error:
-            # The status is the record; an Event is a courtesy.
-            log.warning("event not posted", key="/".join(training_job.key), error=str(error))
+        before = training_job.status
+        news = verdicts.announcements(before.verdicts or [], status.verdicts or [])
+        announced = announcement(before, status)
+        for one in [*news, *([announced] if announced else [])]:
+            event = build_event(training_job, one, self._now(), instance=self._instance)
+            try:
+                await self._api.create_event(event)
+            except ApiError as error:
+                # The status is the record; an Event is a courtesy.
+                log.warning("event not posted", key="/".join(training_job.key), error=str(error))
 
 
 def _matters(before: TrainingJobStatus, after: TrainingJobStatus) -> bool:

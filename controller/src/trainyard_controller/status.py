@@ -44,6 +44,7 @@ def desired_status(seen: Observation) -> TrainingJobStatus:
         primary_metric=leaderboard.primary_metric(seen.metrics),
         metrics=seen.metrics,
         models=seen.models,
+        verdicts=seen.verdicts or None,
     )
 
 

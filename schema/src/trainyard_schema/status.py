@@ -39,6 +39,7 @@ class Stage(StrEnum):
     TRAINING = "Training"
     EVALUATING = "Evaluating"
     UPLOADING = "Uploading"
+    JUDGING = "Judging"
 
 
 class Reason(StrEnum):
@@ -165,6 +166,11 @@ class Verdict(Model):
     model_type: ModelType
     version: str = Field(max_length=64)
     passed: bool
+    undecided: bool | None = Field(
+        default=None,
+        description="true: not passed only because the comparison with the champion, or the gate "
+        "itself, did not come to an end; a person has to decide.",
+    )
     reasons: list[Annotated[str, StringConstraints(max_length=256)]] = Field(
         default_factory=list,
         max_length=8,

@@ -182,12 +182,25 @@ def saved(kind: ModelType, value: str, version: str = "20261123T090200Z-0badcafe
     ).to_json()
 
 
-def succeeded(kind: ModelType, value: str, *, index: int = 0, **more: Any) -> dict[str, Any]:
+def verdict_of(kind: ModelType, **fields: Any) -> dict[str, Any]:
+    version = version_of(kind)["version"]
+    return {"modelType": kind.value, "version": version, "passed": True, "reasons": [], **fields}
+
+
+def succeeded(
+    kind: ModelType,
+    value: str,
+    *,
+    index: int = 0,
+    verdict: dict[str, Any] | None = None,
+    **more: Any,
+) -> dict[str, Any]:
     result = RunResult.model_validate(
         {
             "modelType": kind,
             "version": version_of(kind),
             "metrics": [metric_of(kind, value)],
+            "verdict": verdict,
         }
     )
     return terminated(0, result.to_json(), index=index, reason="Completed", **more)

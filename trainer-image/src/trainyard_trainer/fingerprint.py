@@ -30,6 +30,8 @@ def fingerprint(
     `holdout` is `spec.data.holdout`. The champion and the version that a run continues from are not
     in it: which versions they allow as an answer, `unchanged` tells.
     """
+    # A gate makes no other model, but the holdout keeps the excluded columns that it looks at.
+    sliced = {item.column for item in config.gate.slices} if config.gate else set()
     document = {
         "data": sorted(data),
         "holdout": holdout,
@@ -40,6 +42,7 @@ def fingerprint(
             "crossValidation": config.cross_validation and config.cross_validation.to_dict(),
             "hyperparameters": config.hyperparameters.get(model_type, {}),
             "seed": config.seed,
+            "keptForSlices": sorted(sliced & set(config.data.exclude)),
         },
         "image": config.image,
     }

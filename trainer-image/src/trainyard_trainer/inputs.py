@@ -125,7 +125,10 @@ def prepare(
         _read(inputs, spec, hyperparameters, warnings), spec, config.seed, frozen, known
     )
     division = division._replace(warnings=warnings + division.warnings)
-    holdout.keep(kept, division, spec.exclude, inputs.holdout)
+    # The gate may look at a column that must not be learned from.
+    sliced = {item.column for item in config.gate.slices} if config.gate else set()
+    excluded = [name for name in spec.exclude if name not in sliced]
+    holdout.keep(kept, division, excluded, inputs.holdout)
     return training.prepare(division, spec, None if known is None else known.kinds)
 
 

@@ -44,6 +44,7 @@ class Interruption:
         # Held by whichever thread is to end the process.
         self._end = threading.Lock()
         self._ending = threading.Event()
+        self._cleaning = threading.Event()
         self._guarded: Abandonable | None = None
         self._patience = 0.0
         self.requested = threading.Event()
@@ -56,8 +57,12 @@ class Interruption:
         self._patience = seconds
 
     def guard(self, unfinished: Abandonable) -> None:
-        """From now on, an interruption abandons this first."""
+        """From now on, an interruption abandons this first. One that has come already does so
+        too.
+        """
         self._guarded = unfinished
+        if self._cleaning.is_set():
+            unfinished.abandon(0)
 
     def clean_up(self) -> bool:
         """Abandon what is guarded, within a few seconds; True if it is finished already."""
@@ -77,6 +82,7 @@ class Interruption:
         self._ending.wait(patience)
         if not self._end.acquire(blocking=False):
             return
+        self._cleaning.set()
         if self.clean_up():
             # The version is there, so the run has won; give it the time to say so.
             self._end.release()

@@ -11,11 +11,12 @@ _REPLICATES = (100, 1000)
 _DRAWN_ROWS = 4_000_000
 """In all replicates together; large holdouts have fewer of them, since their intervals are narrow.
 """
-_ROWS_AT_ONCE = 250_000
+ROWS_AT_ONCE = 250_000
+"""Drawn rows of the replicates that are held at a time."""
 
 
-def _counts(random: np.random.Generator, replicates: int, rows: int) -> Floats:
-    """(replicates, rows) how often each row is drawn."""
+def draw(random: np.random.Generator, replicates: int, rows: int) -> Floats:
+    """(replicates, rows) how often each row is drawn: one bootstrap sample of all rows a line."""
     drawn = random.integers(rows, size=(replicates, rows))
     drawn += np.arange(replicates)[:, None] * rows
     counts = np.bincount(drawn.ravel(), minlength=replicates * rows)
@@ -39,12 +40,12 @@ def bootstrap(
     fewest, most = _REPLICATES
     replicates = max(fewest, min(most, _DRAWN_ROWS // rows))
     random = np.random.default_rng(seed)
+    measure = weighted(task, truth, prediction, threshold=threshold)
     found: dict[str, list[Floats]] = {}
-    at_once = max(1, _ROWS_AT_ONCE // rows)
+    at_once = max(1, ROWS_AT_ONCE // rows)
     for start in range(0, replicates, at_once):
-        counts = _counts(random, min(at_once, replicates - start), rows)
-        values = weighted(task, truth, prediction, counts, threshold=threshold)
-        for name, value in values.items():
+        counts = draw(random, min(at_once, replicates - start), rows)
+        for name, value in measure(counts).items():
             found.setdefault(name, []).append(value)
     tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
     result = {}

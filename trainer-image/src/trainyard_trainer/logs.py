@@ -1,7 +1,5 @@
-"""JSON logs, to standard output and into the file that is filed with the version."""
+"""JSON logs."""
 
-import sys
-from pathlib import Path
 from typing import TextIO
 
 import structlog
@@ -23,9 +21,9 @@ class _Tee:
             stream.flush()
 
 
-def configure(log_file: Path) -> None:
-    """Send every log line of this process to standard output and to `log_file`."""
-    tee = _Tee(sys.stdout, log_file.open("w", encoding="utf-8", buffering=1))
+def configure(*streams: TextIO) -> None:
+    """Send every log line of this process to all of these."""
+    tee = _Tee(*streams)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

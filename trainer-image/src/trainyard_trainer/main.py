@@ -109,7 +109,7 @@ def main() -> None:
     interruption = Interruption()
     with tempfile.TemporaryDirectory(prefix="trainyard-log-") as folder:
         log_file = Path(folder) / "log.txt"
-        logs.configure(log_file)
+        logs.configure(sys.stdout, log_file.open("w", encoding="utf-8", buffering=1))
         try:
             result = _run(interruption, log_file)
             _log.info("run succeeded" if result.reason is None else "run was stopped")

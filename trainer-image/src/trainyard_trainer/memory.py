@@ -1,8 +1,13 @@
 """How much memory a run needs, and how much the container's limit leaves it."""
 
+import contextlib
+import ctypes
+import gc
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
+import pyarrow as pa
 from trainyard_schema import Hyperparameters, ModelType, RandomForestHyperparameters, Reason
 
 from trainyard_trainer.cgroup import CGROUP, MEMBERSHIP, folders, number
@@ -24,10 +29,32 @@ def memory_limit(cgroup: Path = CGROUP, membership: Path = MEMBERSHIP) -> int | 
 
 def resident(status: Path = Path("/proc/self/status")) -> int:
     """Bytes of memory that this process holds now."""
+    return _field("VmRSS", status)
+
+
+def _field(name: str, status: Path) -> int:
     for line in status.read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def give_back() -> None:
+    """Give the system what nothing refers to any more, for another process of this container."""
+    gc.collect()
+    pa.default_memory_pool().release_unused()
+    with contextlib.suppress(OSError, AttributeError):  # only glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def anonymous(pid: int | str = "self") -> int:
+    """Bytes of memory of a process that no file backs: what it shares with no other, and cannot do
+    without. 0 if there is no such process.
+    """
+    try:
+        return _field("RssAnon", Path(f"/proc/{pid}/status"))
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 class _Cost(NamedTuple):
@@ -50,6 +77,14 @@ Measured at 80,000 and 320,000 rows.
 _NODES_PER_LEAF_ROWS = 0.9
 """Nodes of a tree for each `min_samples_leaf` of its rows; measured at 14,000 to 110,000 rows."""
 _NODE_BYTES = 64
+_TWO_PROCESSES = 150 << 20
+_LIBRARY = {
+    ModelType.XGBOOST: 40 << 20,
+    ModelType.RANDOM_FOREST: 85 << 20,
+    ModelType.NEURAL_NET: 155 << 20,
+}
+_LEFT_BYTES = 12
+"""For each value of the matrix: what the run cannot give back, and the gate's batches."""
 _TOO_MUCH = 1.25
 """The estimate is not exact: only a run that is this far over the limit is refused."""
 _CLOSE = 0.8
@@ -73,6 +108,11 @@ def needed(
     cost = _COSTS[model_type]
     copies = cost.matrix_copies + (_CONTINUED_COPIES.get(model_type, 0) if continued else 0)
     total = cost.fixed_bytes + copies * rows * columns * 4
+    return int(total + _nodes(hyperparameters, rows, outputs))
+
+
+def _nodes(hyperparameters: Hyperparameters, rows: int, outputs: int) -> int:
+    """Bytes of a forest's trees; 0 for other models."""
     if isinstance(hyperparameters, RandomForestHyperparameters):
         # Imported here: it brings scikit-learn, which other model types do not need.
         from trainyard_trainer.models.forest_defaults import default_leaf  # noqa: PLC0415
@@ -81,23 +121,41 @@ def needed(
         nodes = _NODES_PER_LEAF_ROWS * rows / leaf
         if hyperparameters.max_depth is not None:
             nodes = min(nodes, 2.0 ** (hyperparameters.max_depth + 1))
-        total += hyperparameters.n_estimators * nodes * (_NODE_BYTES + 8 * outputs)
-    return int(total)
+        return int(hyperparameters.n_estimators * nodes * (_NODE_BYTES + 8 * outputs))
+    return 0
+
+
+def gate_needed(
+    hyperparameters: Hyperparameters,
+    model_types: Collection[ModelType],
+    *,
+    rows: int,
+    columns: int,
+    outputs: int,
+) -> int:
+    """Bytes that the gate and the run that waits for it take together, those apart that files back.
+
+    Measured at 2,000 and 200,000 rows of 30 columns. `model_types` are those of candidate and
+    champion; the rest is as in `needed`.
+    """
+    libraries = sum(_LIBRARY[model_type] for model_type in model_types)
+    left = _LEFT_BYTES * rows * columns
+    return _TWO_PROCESSES + 2 * libraries + left + 2 * _nodes(hyperparameters, rows, outputs)
 
 
 def _quantity(size: float) -> str:
     return f"{size / 2**20:.0f}Mi"
 
 
-def check(total: int, limit: int | None, shape: str) -> list[str]:
+def check(total: int, limit: int | None, shape: str, work: str = "training on") -> list[str]:
     """A warning if `total` bytes come close to the limit. Raises InsufficientMemory if they are
-    clearly more; `shape` says of what.
+    clearly more; `work` and `shape` say for what.
     """
     if limit is None or total <= _CLOSE * limit:
         return []
     enough = _quantity(-(-int(total * _TOO_MUCH) // _STEP) * _STEP)
     text = (
-        f"training on {shape} takes about {_quantity(total)} of memory and the limit is "
+        f"{work} {shape} takes about {_quantity(total)} of memory and the limit is "
         f"{_quantity(limit)}; set spec.resources.limits.memory to {enough}"
     )
     if total > _TOO_MUCH * limit:

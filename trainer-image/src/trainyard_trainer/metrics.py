@@ -3,9 +3,10 @@ compare with scikit-learn.
 
 The first metric of a task is its primary one. Every metric takes (b, n) weights of the rows and
 gives (b,) values: weights of one are the metric itself, counts of drawn rows are its bootstrap.
+What does not depend on the weights, such as the order of the scores, is found once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,18 @@ from trainyard_trainer.target import ClassLabel, Task
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
+Metrics = Callable[[Floats], dict[str, Floats]]
+"""Some metrics of one prediction: (b,) values by name, from (b, n) weights."""
+
+METRICS: Mapping[Task, tuple[str, ...]] = {
+    Task.BINARY: (
+        "roc_auc", "pr_auc", "log_loss", "brier", "f1", "balanced_accuracy", "accuracy",
+    ),
+    Task.MULTICLASS: ("accuracy", "balanced_accuracy", "f1_macro", "log_loss"),
+    Task.REGRESSION: ("rmse", "mae", "r2"),
+}  # fmt: skip
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "rmse", "mae"})
+"""Metrics that measure an error; of all others more is better."""
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -32,37 +45,51 @@ def _ratio(part: Floats, whole: Floats, empty: float) -> Floats:
     return ratio
 
 
-def _ranking(positive: Booleans, score: Floats, weights: Floats) -> dict[str, Floats]:
+def _ranking(positive: Booleans, score: Floats) -> Metrics:
     """ROC AUC, the share of pairs of a positive and a negative row that the score puts in order
     (ties count half), and average precision. NaN where only one class has weight.
     """
     order = np.argsort(-score, kind="stable")
     starts = np.flatnonzero(np.diff(score[order], prepend=np.inf))
-    weights = weights[:, order]
-    # One column for each distinct score, the highest first.
-    hits = np.add.reduceat(weights * positive[order], starts, axis=1)
-    taken = np.add.reduceat(weights, starts, axis=1)
-    all_hits, all_taken = np.cumsum(hits, axis=1), np.cumsum(taken, axis=1)
-    misses, all_misses = taken - hits, all_taken - all_hits
-    positives, negatives = all_hits[:, -1], all_misses[:, -1]
-    above = (misses * (all_hits - hits / 2)).sum(axis=1)
-    precision = _ratio(all_hits, all_taken, 0.0)
-    return {
-        "roc_auc": _ratio(above, positives * negatives, np.nan),
-        "pr_auc": np.where(
-            negatives > 0, _ratio((hits * precision).sum(axis=1), positives, np.nan), np.nan
-        ),
-    }
+    ordered = positive[order]
+    tied = len(starts) < len(order)
+
+    def measure(weights: Floats) -> dict[str, Floats]:
+        # One column for each distinct score, the highest first.
+        taken = weights[:, order]
+        hits = taken * ordered
+        if tied:
+            hits = np.add.reduceat(hits, starts, axis=1)
+            taken = np.add.reduceat(taken, starts, axis=1)
+        all_hits, all_taken = np.cumsum(hits, axis=1), np.cumsum(taken, axis=1)
+        misses = taken - hits
+        positives = all_hits[:, -1]
+        negatives = all_taken[:, -1] - positives
+        above = np.einsum("ij,ij->i", misses, all_hits) - np.einsum("ij,ij->i", misses, hits) / 2
+        precision = _ratio(all_hits, all_taken, 0.0)
+        gained = np.einsum("ij,ij->i", hits, precision)
+        return {
+            "roc_auc": _ratio(above, positives * negatives, np.nan),
+            "pr_auc": np.where(negatives > 0, _ratio(gained, positives, np.nan), np.nan),
+        }
+
+    return measure
 
 
 def roc_auc(positive: Booleans, score: Floats) -> float:
     """ROC AUC of (n,) scores; NaN where only one class occurs."""
-    return float(_ranking(positive, score, np.ones((1, len(score))))["roc_auc"][0])
+    return float(_ranking(positive, score)(np.ones((1, len(score))))["roc_auc"][0])
 
 
-def _mean(values: Floats, weights: Floats) -> Floats:
-    mean: Floats = weights @ values / weights.sum(axis=1)
-    return mean
+def _means(rows: Mapping[str, Floats]) -> Metrics:
+    """Weighted means of (n,) figures of the rows, by name."""
+    figures = np.column_stack([*rows.values()])
+
+    def measure(weights: Floats) -> dict[str, Floats]:
+        means = weights @ figures / weights.sum(axis=1, keepdims=True)
+        return dict(zip(rows, means.T, strict=True))
+
+    return measure
 
 
 def log_losses(codes: Codes, probability: Floats) -> Floats:
@@ -74,9 +101,10 @@ def log_losses(codes: Codes, probability: Floats) -> Floats:
 
 def _by_class(codes: Codes, guess: Codes, n_classes: int, weights: Floats) -> tuple[Floats, ...]:
     """(b, n_classes) weights of rows guessed right, of rows, and of guesses."""
-    classes = np.arange(n_classes)
-    truth, guessed = codes[:, None] == classes, guess[:, None] == classes
-    return weights @ (truth & guessed), weights @ truth, weights @ guessed
+    cell = codes * n_classes + guess
+    table: Floats = np.array([np.bincount(cell, weight, n_classes**2) for weight in weights])
+    table = table.reshape(-1, n_classes, n_classes)
+    return table.diagonal(axis1=1, axis2=2), table.sum(axis=2), table.sum(axis=1)
 
 
 def _f1(right: Floats, rows: Floats, guesses: Floats, empty: float) -> Floats:
@@ -88,61 +116,90 @@ def _nanmean(values: Floats) -> Floats:
     return _ratio(np.where(known, values, 0.0).sum(axis=1), known.sum(axis=1).astype(float), np.nan)
 
 
-def _binary(
-    codes: Codes, probability: Floats, weights: Floats, threshold: float
-) -> dict[str, Floats]:
-    score = probability[:, 1]
-    guess = decide(Task.BINARY, probability, threshold)
-    right, rows, guesses = _by_class(codes, guess, 2, weights)
-    return _ranking(codes == 1, score, weights) | {
-        "log_loss": _mean(log_losses(codes, probability), weights),
-        "brier": _mean((score - codes) ** 2, weights),
-        "f1": _f1(right, rows, guesses, 0.0)[:, 1],
-        "balanced_accuracy": _nanmean(_ratio(right, rows, np.nan)),
-        "accuracy": right.sum(axis=1) / rows.sum(axis=1),
-    }
+def _decisions(codes: Codes, guess: Codes, n_classes: int) -> Metrics:
+    """Of (n,) guessed classes."""
+
+    def measure(weights: Floats) -> dict[str, Floats]:
+        right, rows, guesses = _by_class(codes, guess, n_classes, weights)
+        return {
+            "f1": _f1(right, rows, guesses, 0.0)[:, -1],
+            "f1_macro": _nanmean(_f1(right, rows, guesses, np.nan)),
+            "balanced_accuracy": _nanmean(_ratio(right, rows, np.nan)),
+            "accuracy": right.sum(axis=1) / rows.sum(axis=1),
+        }
+
+    return measure
 
 
-def _multiclass(codes: Codes, probability: Floats, weights: Floats) -> dict[str, Floats]:
-    guess = probability.argmax(axis=1)
-    right, rows, guesses = _by_class(codes, guess, probability.shape[1], weights)
-    return {
-        "accuracy": right.sum(axis=1) / rows.sum(axis=1),
-        "balanced_accuracy": _nanmean(_ratio(right, rows, np.nan)),
-        "f1_macro": _nanmean(_f1(right, rows, guesses, np.nan)),
-        "log_loss": _mean(log_losses(codes, probability), weights),
-    }
-
-
-def _regression(truth: Floats, value: Floats, weights: Floats) -> dict[str, Floats]:
-    error = value - truth
+def _regression(truth: Floats, value: Floats) -> Metrics:
     centred = truth - truth.mean()
-    squares = _mean(error**2, weights)
-    spread = _mean(centred**2, weights) - _mean(centred, weights) ** 2
-    return {
-        "rmse": np.sqrt(squares),
-        "mae": _mean(np.abs(error), weights),
-        "r2": 1 - _ratio(squares, spread, 1.0),
-    }
+    error = value - truth
+    means = _means(
+        {"square": error**2, "mae": np.abs(error), "centred": centred, "spread": centred**2}
+    )
+
+    def measure(weights: Floats) -> dict[str, Floats]:
+        mean = means(weights)
+        spread = mean["spread"] - mean["centred"] ** 2
+        return {
+            "rmse": np.sqrt(mean["square"]),
+            "mae": mean["mae"],
+            "r2": 1 - _ratio(mean["square"], spread, 1.0),
+        }
+
+    return measure
+
+
+def _families(
+    task: Task, truth: npt.NDArray[np.generic], prediction: Floats, threshold: float
+) -> dict[str, Metrics]:
+    """By the name of each metric, what computes it; several may share one."""
+    if task == Task.REGRESSION:
+        return dict.fromkeys(METRICS[task], _regression(truth.astype(np.float64), prediction))
+    codes = truth.astype(np.int64)
+    losses = {"log_loss": log_losses(codes, prediction)}
+    guess = decide(task, prediction, threshold)
+    families = dict.fromkeys(METRICS[task], _decisions(codes, guess, prediction.shape[1]))
+    if task == Task.BINARY:
+        score = prediction[:, 1]
+        losses["brier"] = (score - codes) ** 2
+        families |= dict.fromkeys(("roc_auc", "pr_auc"), _ranking(codes == 1, score))
+    return families | dict.fromkeys(losses, _means(losses))
+
+
+def one(
+    name: str,
+    task: Task,
+    truth: npt.NDArray[np.generic],
+    prediction: Floats,
+    *,
+    threshold: float = DEFAULT_THRESHOLD,
+) -> Callable[[Floats], Floats]:
+    """One metric of one prediction: (b,) values from (b, n) weights. Arguments as in `weighted`."""
+    family = _families(task, truth, prediction, threshold)[name]
+    return lambda weights: family(weights)[name]
 
 
 def weighted(
     task: Task,
     truth: npt.NDArray[np.generic],
     prediction: Floats,
-    weights: Floats,
     *,
     threshold: float = DEFAULT_THRESHOLD,
-) -> dict[str, Floats]:
-    """Metrics by name, (b,) each, for (b, n) weights. `truth` is (n,); `prediction` is
+) -> Metrics:
+    """All metrics of one prediction, in the order of `METRICS`. `truth` is (n,); `prediction` is
     (n, n_classes) probabilities, or (n,) values; `threshold` is the probability from which a row
     counts as positive. NaN where a metric has no meaning.
     """
-    if task == Task.BINARY:
-        return _binary(truth.astype(np.int64), prediction, weights, threshold)
-    if task == Task.MULTICLASS:
-        return _multiclass(truth.astype(np.int64), prediction, weights)
-    return _regression(truth.astype(np.float64), prediction, weights)
+    families = _families(task, truth, prediction, threshold)
+
+    def measure(weights: Floats) -> dict[str, Floats]:
+        found: dict[str, Floats] = {}
+        for family in dict.fromkeys(families.values()):
+            found |= family(weights)
+        return {name: found[name] for name in METRICS[task]}
+
+    return measure
 
 
 def evaluate(
@@ -153,8 +210,7 @@ def evaluate(
     threshold: float = DEFAULT_THRESHOLD,
 ) -> dict[str, float]:
     """Metrics by name, as in `weighted`. Ranking metrics are absent where only one class occurs."""
-    once = np.ones((1, len(truth)))
-    values = weighted(task, truth, prediction, once, threshold=threshold)
+    values = weighted(task, truth, prediction, threshold=threshold)(np.ones((1, len(truth))))
     return {name: float(value[0]) for name, value in values.items() if not np.isnan(value[0])}
 
 

@@ -20,7 +20,8 @@ SHARES = {
     Stage.VALIDATING: 5,
     Stage.TRAINING: 75,
     Stage.EVALUATING: 5,
-    Stage.UPLOADING: 10,
+    Stage.UPLOADING: 5,
+    Stage.JUDGING: 5,
 }
 UNITS = {
     ModelType.XGBOOST: ProgressUnit.ROUNDS,

@@ -20,7 +20,7 @@ from trainyard_schema import (
     Stage,
     VersionKey,
 )
-from trainyard_schema.artifacts import HOLDOUT, MANIFEST
+from trainyard_schema.artifacts import GOLDEN_ROWS, HOLDOUT, MANIFEST
 from trainyard_schema.names import POD_UID_ENV, new_version
 from trainyard_schema.run import NOT_RETRIED
 
@@ -65,6 +65,21 @@ class Run:
 
     def execute(self) -> RunResult:
         """Do everything. Raises TrainerError for every failure that can be expected."""
+        # The table and the model are gone when this returns: the gate gets their memory.
+        result = self._train()
+        version = result.version
+        if self._config.gate is None or version is None or version.partial:
+            return result
+        from trainyard_trainer.gate.stage import judge_version  # noqa: PLC0415
+
+        self._enter(Stage.JUDGING)
+        verdict = judge_version(
+            self._config, version, threads=self._threads, interruption=self._interruption
+        )
+        self._tracker.advance(1.0)
+        return result.model_copy(update={"verdict": verdict})
+
+    def _train(self) -> RunResult:
         # Imported here, so that progress is served before Arrow, boto3 and the model's library are
         # loaded.
         from trainyard_trainer.checkpoints import CheckpointStore  # noqa: PLC0415
@@ -78,7 +93,7 @@ class Run:
         )
         checkpoints = CheckpointStore(storage, config.training_job_uid, self._model_type)
         try:
-            result = self._train(checkpoints)
+            result = self._fit_and_file(checkpoints)
         except TrainerError as error:
             if error.reason in NOT_RETRIED:
                 checkpoints.remove()
@@ -87,10 +102,17 @@ class Run:
             checkpoints.remove_if_used()
         return result
 
-    def _train(self, checkpoints: "CheckpointStore") -> RunResult:
-        from trainyard_trainer import evidence, inputs, training, version_files  # noqa: PLC0415
+    def _fit_and_file(self, checkpoints: "CheckpointStore") -> RunResult:
+        from trainyard_trainer import (  # noqa: PLC0415
+            evidence,
+            golden_rows,
+            inputs,
+            training,
+            version_files,
+        )
         from trainyard_trainer.checkpoints import mark_of  # noqa: PLC0415
         from trainyard_trainer.final_fit import FinalFit  # noqa: PLC0415
+        from trainyard_trainer.gate import policy  # noqa: PLC0415
         from trainyard_trainer.memory import memory_limit  # noqa: PLC0415
 
         config = self._config
@@ -124,10 +146,15 @@ class Run:
                 seed=config.seed,
                 threads=self._threads,
             )
-            close = training.check_memory(
-                learner, dataset, memory_limit(), continued=parent is not None
+            limit = memory_limit()
+            dataset.warnings.extend(
+                training.check_memory(learner, dataset, limit, continued=parent is not None)
             )
-            dataset.warnings.extend(close)
+            if config.gate:
+                policy.check(config.gate, dataset, version / HOLDOUT)
+                dataset.warnings.extend(
+                    policy.check_memory(learner, dataset, config.champion, limit)
+                )
             self._enter(Stage.TRAINING)
             units = learner.implementation.planned_units(learner.hyperparameters)
             history = training.History(self._tracker.count, folds + 1, units)
@@ -159,6 +186,7 @@ class Run:
             prediction = training.predict_rows(model, dataset, dataset.holdout)
             holdout = training.appraise(model, dataset, prediction, seed=config.seed)
             _log.info("model is measured", **holdout.metrics)
+            golden_rows.write(version / GOLDEN_ROWS, version / HOLDOUT, prediction)
             shown = evidence.gather(self._model_type, model, dataset, prediction, history.records)
             return self._file(
                 version,
@@ -193,7 +221,6 @@ class Run:
         _log.info("nothing has changed, so nothing is trained", uri=publication.uri)
         manifest_file = scratch / MANIFEST
         manifest_file.write_bytes(found.body)
-        # A version with a gate is made current by whoever judges the verdict.
         current = config.gate is None and publication.make_current(
             manifest_file, overwrite=config.overwrite
         )
@@ -320,7 +347,9 @@ class Run:
         publication.publish(manifest, manifest_file)
         if not partial:
             publication.record(fingerprint)
-        current = not partial and publication.make_current(
+        # What is to be judged becomes current by promotion, or not at all; a part of it never does.
+        may_be_current = config.gate is None and not partial
+        current = may_be_current and publication.make_current(
             manifest_file, overwrite=config.overwrite
         )
         self._tracker.advance(1.0)

@@ -11,6 +11,7 @@ from typing import Any
 
 from trainyard_schema import Metric, Model, ModelType
 from trainyard_schema.artifacts import (
+    GOLDEN_ROWS,
     HISTORY,
     HOLDOUT,
     LOG,
@@ -124,8 +125,8 @@ def write(
     card: str,
     log: Path,
 ) -> list[Path]:
-    """Write every file but the manifest into `folder`, where the holdout's is already; the model's
-    comes first. `evidence` is text by file name.
+    """Write every file but the manifest into `folder`, where the holdout's and the golden rows'
+    are already; the model's comes first. `evidence` is text by file name.
     """
     model_file = folder / MODEL_FILES[schema.model_type]
     model.fitted.save(model_file)
@@ -146,4 +147,4 @@ def write(
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     shutil.copyfile(log, folder / LOG)
-    return [model_file, *(folder / name for name in (*texts, HOLDOUT, LOG))]
+    return [model_file, *(folder / name for name in (*texts, HOLDOUT, GOLDEN_ROWS, LOG))]
