@@ -135,6 +135,9 @@ def test_a_name_taken_by_someone_else_waits_and_says_so(lab: Lab) -> None:
 def test_cancel_lasts_until_the_pod_is_gone(lab: Lab) -> None:
     lab.start()
     name = lab.submit()
+    uid = lab.training_job(name)["metadata"]["uid"]
+    for key in (uid, f"{uid}0"):
+        lab.s3.put(f"checkpoints/{key}/xgboost/checkpoint.json", "{}")
     pod = lab.pod(name)
     path = f"{lab.core}/pods/{pod['metadata']['name']}"
     # On a node, a pod that is deleted stays until its kubelet says that it has stopped.
@@ -151,6 +154,20 @@ def test_cancel_lasts_until_the_pod_is_gone(lab: Lab) -> None:
     status = lab.until(name, "Cancelled")
     assert status.attempts == 1
     assert status.last_failure is None
+    wait_for("its checkpoint is gone", lambda: lab.s3.keys(f"checkpoints/{uid}/") == [])
+    assert lab.s3.keys(f"checkpoints/{uid}0/") != []
+
+
+def test_checkpoints_are_removed_when_the_store_is_back(lab: Lab) -> None:
+    lab.start()
+    name = lab.submit()
+    uid = lab.training_job(name)["metadata"]["uid"]
+    lab.s3.put(f"checkpoints/{uid}/xgboost/checkpoint.json", "{}")
+    lab.until(name, "Starting")
+    with lab.s3.away():
+        lab.patch(name, cancel=True)
+        lab.until(name, "Cancelled")
+    wait_for("its checkpoint is gone", lambda: lab.s3.keys("checkpoints/") == [])
 
 
 @pytest.mark.parametrize("away", [False, True])
