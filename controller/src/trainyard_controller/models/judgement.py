@@ -84,8 +84,8 @@ def _outcome(
         if verdict is not None and verdict.undecided:
             return version, Outcome.AWAITING_APPROVAL, verdict.reasons
     verdict = _verdict(run, best)
-    why = ["the run has no verdict of the gate"] if verdict is None else verdict.reasons
-    return best, Outcome.REJECTED, why
+    reasons = ["the run has no verdict of the gate"] if verdict is None else verdict.reasons
+    return best, Outcome.REJECTED, reasons
 
 
 def _doubts(status: ModelStatus, spec: ModelSpec, verdict: Verdict) -> list[str]:
