@@ -65,12 +65,13 @@ def best(metrics: Sequence[Metric]) -> Metric | None:
     return next(iter(ranking(metrics)), None)
 
 
-def metric_text(metric: Metric) -> str:
+def metric_text(name: str, value: str) -> str:
     """A metric for tables, for example `roc_auc=0.8453`."""
-    return f"{metric.name}={float(metric.value):.4f}"
+    number = float(value)
+    return f"{name}={number:.4f}" if abs(number) < 1e9 else f"{name}={number:.4g}"
 
 
 def primary_metric(metrics: Sequence[Metric]) -> str | None:
     """The best model's metric for tables."""
     metric = best(metrics)
-    return metric_text(metric) if metric else None
+    return metric_text(metric.name, metric.value) if metric else None

@@ -4,7 +4,7 @@ import json
 import signal
 
 import pytest
-from trainyard_schema import ModelType, Reason, RunResult, names
+from trainyard_schema import ModelType, Reason, RunResult, Verdict, names
 
 from ..control_plane import wait_for
 from .conftest import DEAF, Lab
@@ -53,6 +53,29 @@ def test_a_whole_life_takes_five_writes_and_a_restart_none(lab: Lab) -> None:
     lab.until(another, "Starting")
     assert lab.writes == {"create jobs": 1, "update trainingjobs/status": 1}
     assert lab.training_job(name) == before
+
+
+def test_a_verdict_is_in_the_status_and_told(lab: Lab) -> None:
+    lab.start()
+    name = lab.submit(gate={"floor": 0.9})
+    left = RunResult.model_validate_json(result())
+    verdict = Verdict(
+        model_type=ModelType.XGBOOST,
+        version="20261123T090000Z-0badcafe",
+        passed=False,
+        reasons=["roc_auc is 0.84, below the floor of 0.9"],
+        metric="roc_auc",
+        value="0.84",
+    )
+    pod = lab.run_pod(name)
+    lab.until(name, "Running")
+    lab.end_pod(pod, 0, left.model_copy(update={"verdict": verdict}).to_json())
+    status = lab.until(name, "Succeeded")
+    assert status.verdicts == [verdict]
+    assert status.message == (
+        "uploaded xgboost; xgboost did not pass the gate: roc_auc is 0.84, below the floor of 0.9"
+    )
+    wait_for("both are told", lambda: sorted(lab.events(name)) == ["GateFailed", "Succeeded"])
 
 
 def test_sigterm_ends_it_well_and_soon(lab: Lab) -> None:

@@ -1,5 +1,11 @@
 import pytest
-from trainyard_controller.leaderboard import LOWER_IS_BETTER, best, merge, primary_metric
+from trainyard_controller.leaderboard import (
+    LOWER_IS_BETTER,
+    best,
+    merge,
+    metric_text,
+    primary_metric,
+)
 from trainyard_schema import Metric, ModelType, ModelVersion, RunResult
 
 from .samples import metric_of, version_of
@@ -71,3 +77,8 @@ def test_a_partial_version_gives_way_to_a_later_and_to_a_whole_one() -> None:
     ]:
         models, numbers = merge([], [], results)
         assert (models, numbers) == ([last.version], last.metrics)
+
+
+def test_a_huge_metric_is_a_short_text() -> None:
+    assert metric_text("rmse", "1.5e+300") == "rmse=1.5e+300"
+    assert metric_text("rmse", "123456.78912") == "rmse=123456.7891"

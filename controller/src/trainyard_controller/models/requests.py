@@ -144,14 +144,13 @@ def _candidate(found: Found, now: datetime) -> Candidate:
     manifest = found.manifest
     file = MODEL_FILES[manifest.model_type]
     sha256 = next((one.sha256 for one in manifest.files if one.name == file), "")
-    metric = leaderboard.best(manifest.metrics)
     return Candidate(
         model_type=manifest.model_type,
         version=manifest.version,
         uri=found.uri,
         sha256=sha256,
         run=manifest.training_job.rpartition("/")[2],
-        metric=None if metric is None else leaderboard.metric_text(metric),
+        metric=leaderboard.primary_metric(manifest.metrics),
         since=now,
         reasons=[],
     )
