@@ -42,6 +42,11 @@ class Inputs(NamedTuple):
         """The objects that the table is read from."""
         return [source for _, source in self.data]
 
+    @property
+    def objects(self) -> list[DataSource]:
+        """Everything that was read, but for the version to continue from."""
+        return self.sources + ([] if self.holdout is None else [self.holdout.source])
+
 
 def download(
     config: RunConfig,
@@ -64,7 +69,7 @@ def download(
         parent, more = _usable(parent, given, config, model_type)
         warnings += more
     inputs = Inputs(files, given, parent, warnings)
-    for source in inputs.sources + ([] if given is None else [given.source]):
+    for source in inputs.objects:
         _log.info("data is here", uri=source.uri, bytes=source.size_bytes, etag=source.etag)
     if parent is not None:
         _log.info("continues from a version", uri=parent.uri, units=parent.model.fitted.units)
