@@ -11,20 +11,26 @@ from trainyard_devtools.repo import BUCKET
 from trainyard_schema import ModelVersion
 
 
-def score(kube: Kube, model: ModelVersion, rows: pd.DataFrame) -> np.ndarray:
-    """What the version predicts for the rows: shape (rows, classes)."""
+def score(kube: Kube, model: ModelVersion | str, rows: pd.DataFrame) -> np.ndarray:
+    """What a version, or the model of a name, predicts for the rows: shape (rows, classes)."""
     key = f"tests/score-{secrets.token_hex(4)}.csv"
     buffer = io.StringIO()
     rows.to_csv(buffer, index=False)
     with kube.s3() as s3:
         s3.put_object(Bucket=BUCKET, Key=key, Body=buffer.getvalue().encode())
-    log = run_in_pod(
+    which = ["--model", model] if isinstance(model, str) else ["--uri", model.uri]
+    log = trainyard(kube, "predict", *which, "--input", f"s3://{BUCKET}/{key}")
+    assert log.startswith("probability_"), log
+    return pd.read_csv(io.StringIO(log)).filter(like="probability_").to_numpy()
+
+
+def trainyard(kube: Kube, *words: str) -> str:
+    """What a command of `trainyard` prints, in a fresh pod of the trainer image."""
+    return run_in_pod(
         kube,
         kube.trainer_image(),
-        ["trainyard", "predict", "--uri", model.uri, "--input", f"s3://{BUCKET}/{key}"],
+        ["trainyard", *words],
         environment={"AWS_ENDPOINT_URL": f"http://{S3_SERVICE}:{S3_PORT}"},
         limits={"cpu": "1", "memory": "1Gi"},
         timeout_seconds=120,
     )
-    assert log.startswith("probability_"), log
-    return pd.read_csv(io.StringIO(log)).filter(like="probability_").to_numpy()

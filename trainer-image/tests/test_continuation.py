@@ -216,16 +216,46 @@ def test_every_difference_is_in_one_line(make_frame: MakeFrame, tmp_path: Path) 
         ("binary", [True, False], "target 'y' lacks 'No', 'Yes'; target 'y' also has False, True"),
         ("regression", ["a", "b"], "target 'y' is number there and category here"),
         ("multiclass", ["low", "mid"], "target 'y' lacks 'top'"),
+        ("codes", [True, False], "target 'y' lacks 0, 1; target 'y' also has False, True"),
     ],
 )
 def test_another_target_is_told(
     make_frame: MakeFrame, tmp_path: Path, task: str, target: list[object], difference: str
 ) -> None:
-    parent = _parent(make_frame(task), ModelType.XGBOOST, tmp_path)
-    frame = make_frame(task)
+    frame = make_frame("binary" if task == "codes" else task)
+    if task == "codes":
+        frame["y"] = frame["y"].replace({"No": 0, "Yes": 1}).astype(float)
+    parent = _parent(frame, ModelType.XGBOOST, tmp_path)
     frame["y"] = pd.Series(target * 200)
     with pytest.raises(TrainerError, match=difference):
         conform(_table(frame), SPEC, parent, _given(ModelType.XGBOOST))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "there", "here"),
+    [
+        (pa.array([True, False] * 200), pa.array([1, 0] * 200), "boolean", "number"),
+        (pa.array([1.5, 0.5] * 200), pa.array([True, False] * 200), "number", "boolean"),
+        (pa.array(["2024-01-01", "2025-01-01"] * 200), pa.array(range(400)), "time", "number"),
+        (pa.array(["7", "x"] * 200), pa.array([7, 8] * 200), "category", "number"),
+    ],
+)
+def test_another_kind_is_told_though_it_could_be_cast(
+    *, make_frame: MakeFrame, tmp_path: Path, before: pa.Array, after: pa.Array, there: str,
+    here: str,
+) -> None:  # fmt: skip
+    table = _table(make_frame("binary"))
+    parent = _parent(table.append_column("new", before).to_pandas(), ModelType.XGBOOST, tmp_path)
+    with pytest.raises(TrainerError, match=f"column 'new' is {there} there and {here} here;"):
+        conform(table.append_column("new", after), SPEC, parent, _given(ModelType.XGBOOST))
+    conform(table.append_column("new", pa.nulls(400)), SPEC, parent, _given(ModelType.XGBOOST))
+
+
+def test_text_remains_text(make_frame: MakeFrame, tmp_path: Path) -> None:
+    frame = make_frame("binary").assign(code=["007", "X"] * 200)
+    parent = _parent(frame, ModelType.XGBOOST, tmp_path)
+    dataset = _next(frame.assign(code=["007", "08"] * 200), parent)
+    assert dataset.features["code"][:2].to_pylist() == ["007", "08"]
 
 
 def test_another_target_column_is_told(make_frame: MakeFrame, tmp_path: Path) -> None:

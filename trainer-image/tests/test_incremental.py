@@ -152,3 +152,16 @@ def test_a_version_that_is_not_sound_is_not_continued(
     assert outcome.result.reason == Reason.INVALID_DATA
     assert "the version to continue from is not sound" in outcome.result.message
     assert name in outcome.result.message
+
+
+def test_the_holdout_is_that_of_the_parent_where_the_champion_is_gone(
+    trainer: Any, make_frame: MakeFrame
+) -> None:
+    trainer.put(make_frame("binary"))
+    _, first = _filed(trainer, trainer.run("xgboost"))
+    trainer.put(make_frame("binary", rows=300, seed=4))
+    gone = "s3://trainyard/models/made/random-forest/v0/"
+    _, manifest = _filed(trainer, trainer.run("xgboost", mode="incremental", champion=gone))
+    assert (manifest.mode, manifest.parent_version) == ("incremental", first.version)
+    assert _holdout(manifest) == _holdout(first)
+    assert manifest.warnings == [f"the champion cannot tell its holdout: {gone} is not there"]

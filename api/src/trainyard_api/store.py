@@ -41,6 +41,7 @@ class StoredVersion:
     key: VersionKey
     uri: str
     current: bool
+    """Whether it is the Model's champion, or the current version of its type."""
     manifest: Manifest | None
     """None where this version of Trainyard cannot read it."""
 
@@ -89,7 +90,7 @@ class ModelStore:
             async with anyio.create_task_group() as tasks:
                 for key in page:
                     tasks.start_soon(read, key.manifest, Manifest)
-                for pointer in {key.current for key in page}:
+                for pointer in {name for key in page for name in (key.champion, key.current)}:
                     tasks.start_soon(read, pointer, CurrentPointer)
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
@@ -98,11 +99,15 @@ class ModelStore:
     def _version(
         self, key: VersionKey, documents: dict[str, Manifest | CurrentPointer | None]
     ) -> StoredVersion:
-        manifest, pointer = documents[key.manifest], documents[key.current]
+        manifest = documents[key.manifest]
+        pointers = documents[key.champion], documents[key.current]
         return StoredVersion(
             key=key,
             uri=f"s3://{self._bucket}/{key.prefix}",
-            current=isinstance(pointer, CurrentPointer) and pointer.version == key.version,
+            current=any(
+                isinstance(pointer, CurrentPointer) and pointer.version == key.version
+                for pointer in pointers
+            ),
             manifest=manifest if isinstance(manifest, Manifest) else None,
         )
 

@@ -49,3 +49,5 @@ def configure(level: str) -> None:
     root.setLevel(level)
     # Kopf tells of each event that a handler has taken note of.
     logging.getLogger("kopf.objects").setLevel(max(logging.WARNING, root.level))
+    # botocore tells where it found credentials.
+    logging.getLogger("botocore").setLevel(max(logging.WARNING, root.level))

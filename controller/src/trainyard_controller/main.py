@@ -12,12 +12,14 @@ from pydantic import ValidationError
 
 from trainyard_controller import log as logs
 from trainyard_controller.cache import Cache
+from trainyard_controller.checkpoints import Checkpoints
 from trainyard_controller.client import connect
 from trainyard_controller.health import Health, StaleError
 from trainyard_controller.kube import Api
 from trainyard_controller.models.cache import ModelCache
 from trainyard_controller.models.kube import ModelApi
 from trainyard_controller.models.reconcile import ModelReconciler
+from trainyard_controller.object_store import ObjectStore
 from trainyard_controller.objects import Key
 from trainyard_controller.poller import ProgressPoller
 from trainyard_controller.reconcile import Reconciler
@@ -78,12 +80,14 @@ async def run(settings: Settings) -> None:
             interval=settings.progress_seconds,
             instance=instance,
         )
+        store = ObjectStore(settings.storage)
         reconcile = Reconciler(
             api=api,
             cache=cache,
             queue=queue,
             poller=poller,
             recorder=recorder,
+            checkpoints=Checkpoints(store),
             settings=settings,
         )
         reconcile_model = ModelReconciler(
@@ -93,6 +97,7 @@ async def run(settings: Settings) -> None:
             queue=model_queue,
             runs=cache,
             run_queue=queue,
+            store=store,
             instance=instance,
         )
         await _prime(api, model_api, cache)

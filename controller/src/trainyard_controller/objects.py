@@ -103,14 +103,16 @@ def _housekept(status: TrainingJobStatus) -> TrainingJobStatus:
 
 
 def _summed_up(status: TrainingJobStatus) -> TrainingJobStatus:
-    """What the Model's status tells of a run."""
+    """What the Model's status tells of a run, and what decides about its versions."""
     return TrainingJobStatus(
         phase=status.phase,
         reason=status.reason,
         message=status.message,
         completion_time=status.completion_time,
         primary_metric=status.primary_metric,
+        metrics=status.metrics,
         models=status.models,
+        verdicts=status.verdicts,
     )
 
 

@@ -50,6 +50,10 @@ def uploaded_message(models: Sequence[ModelVersion]) -> str:
     return "; ".join(f"{what} {', '.join(names)}" for what, names in told if names)
 
 
+def _saved_message(model: ModelVersion) -> str:
+    return f"saved partial version {model.version} of {model.model_type}"
+
+
 def _success_message(seen: Observation) -> str:
     parts = [uploaded_message(seen.models), verdicts.summary(seen.verdicts)]
     return "; ".join(filter(None, parts))[:MESSAGE_LENGTH]
@@ -65,7 +69,7 @@ def _end(seen: Observation) -> Outcome | None:
     if seen.spec.cancel:
         if seen.pods:
             return None
-        message = "cancelled by spec.cancel"
+        message = "; ".join(["cancelled by spec.cancel", *map(_saved_message, seen.partial)])
         return Outcome(phase=Phase.CANCELLED, message=message, completion_time=seen.now)
     if name is None or seen.active_pods:
         return None

@@ -39,7 +39,7 @@ async def _attempt(
         return "conflict"
     except UnavailableError as error:
         delay = queue.retry(key, at_least=error.retry_after or 0.0)
-        log.warning("API server", key="/".join(key), error=str(error), retry_in=round(delay, 1))
+        log.warning("not available", key="/".join(key), error=str(error), retry_in=round(delay, 1))
         return "unavailable"
     except Exception:
         delay = queue.retry(key)

@@ -1,11 +1,13 @@
 """The files of a model version in the object store: readable for ever without any database."""
 
+import re
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field
 
 from trainyard_schema.base import Model
+from trainyard_schema.names import VERSION_PATTERN
 from trainyard_schema.run import RunConfig
 from trainyard_schema.spec import ModelType
 from trainyard_schema.status import Metric
@@ -34,6 +36,21 @@ CHECKPOINTS_PREFIX = "checkpoints"
 FINGERPRINTS = "fingerprints"
 
 
+def champion_key(model: str) -> str:
+    """Key of the pointer to the champion of a Model, whatever its type."""
+    return f"{MODELS_PREFIX}/{model}/{CURRENT}"
+
+
+def history_prefix(model: str) -> str:
+    """Key prefix of a Model's transitions; ends in `/`."""
+    return f"{MODELS_PREFIX}/{model}/history/"
+
+
+def transition_key(model: str, number: int) -> str:
+    """Key of one transition. Keys sort as numbers do."""
+    return f"{history_prefix(model)}{number:08}.json"
+
+
 class VersionKey(NamedTuple):
     """Where a version lives: `models/<model>/<modelType>/<version>/`."""
 
@@ -59,7 +76,17 @@ class VersionKey(NamedTuple):
     @property
     def champion(self) -> str:
         """Key of the pointer to the champion of this model, whatever its type."""
-        return f"{MODELS_PREFIX}/{self.model}/{CURRENT}"
+        return champion_key(self.model)
+
+    @classmethod
+    def from_key(cls, key: str) -> Self | None:
+        """The version that a file belongs to; None for a key that is no version's."""
+        parts = key.split("/")
+        if len(parts) < 5 or parts[0] != MODELS_PREFIX or parts[2] not in set(ModelType):
+            return None
+        if not re.match(VERSION_PATTERN, parts[3]):
+            return None
+        return cls(parts[1], ModelType(parts[2]), parts[3])
 
     def fingerprint(self, sha256: str) -> str:
         """Key of the object that tells which version was left by what has this fingerprint."""
@@ -166,3 +193,6 @@ class CurrentPointer(Model):
     uri: str
     manifest_sha256: str
     updated_at: datetime
+    transition: int | None = Field(
+        default=None, description="Of a champion: number of the transition that made it that."
+    )

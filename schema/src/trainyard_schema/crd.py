@@ -41,7 +41,7 @@ def structural(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dic
     schema = _resolve(schema, definitions)
     if schema.get("x-kubernetes-int-or-string"):
         return {
-            **{key: schema[key] for key in ("description", "default") if key in schema},
+            **{key: schema[key] for key in ("description", "default") if schema.get(key)},
             **_INT_OR_STRING,
         }
     out: dict[str, Any] = {}

@@ -28,6 +28,12 @@ MODEL_UID_LABEL = f"{GROUP}/model-uid"
 REQUESTER_ANNOTATION = f"{GROUP}/requester"
 RETRAIN_ANNOTATION = f"{GROUP}/retrain"
 """On a Model: each new value asks for one run. On that run: the value that it answers."""
+ROLLBACK_ANNOTATION = f"{GROUP}/rollback"
+"""On a Model: each new value makes the previous champion the champion."""
+PROMOTE_ANNOTATION = f"{GROUP}/promote"
+"""On a Model: the version to make the champion; after a space, anything."""
+REJECT_ANNOTATION = f"{GROUP}/reject"
+"""On a Model: the candidate to turn down; after a space, anything."""
 SCHEDULED_TIME_ANNOTATION = f"{GROUP}/scheduled-time"
 """On a TrainingJob of a Model: the time of the schedule that it answers."""
 
@@ -44,6 +50,9 @@ TRAINER_PORT = 8080
 PROGRESS_PATH = "/progress"
 METRICS_PATH = "/metrics"
 TERMINATION_LOG = "/dev/termination-log"
+
+VERSION_PATTERN = r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}$"
+"""What `new_version` makes."""
 
 _HASH_LENGTH = 8
 # The host name of an Indexed Job's pod is <job>-<index>, which must fit 63 characters as well.

@@ -7,6 +7,15 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from trainyard_schema.base import Model
+from trainyard_schema.promotion import (
+    HISTORY_LENGTH,
+    Candidate,
+    Champion,
+    Judgement,
+    Promotion,
+    Transition,
+    VersionName,
+)
 from trainyard_schema.spec import TrainingSpec
 from trainyard_schema.status import BaseCondition, ModelVersion, Phase, Reason
 
@@ -48,10 +57,17 @@ def parse_duration(text: str) -> timedelta:
 
 
 class HistoryLimits(Model):
-    """How many finished TrainingJobs are kept. The versions that they left are never deleted."""
+    """How many finished TrainingJobs, and how many versions, are kept."""
 
     succeeded: int = Field(default=5, ge=0, le=100)
     failed: int = Field(default=5, ge=0, le=100, description="Counts cancelled ones as well.")
+    versions: int = Field(
+        default=10,
+        ge=0,
+        le=1000,
+        description="Newest versions that are kept beside champion, previous one, candidates and "
+        "pinned ones; older ones are deleted after a run.",
+    )
 
 
 class RunMetadata(Model):
@@ -114,6 +130,10 @@ class ModelSpec(Model):
         description="Least time between the starts of two runs, such as 30m or 1h30m. 0s: none.",
     )
     suspend: bool = Field(default=False, description="true: no new runs; active ones go on.")
+    promotion: Promotion = Field(default_factory=Promotion)
+    pinned: list[VersionName] = Field(
+        default_factory=list, max_length=100, description="Versions that are never deleted."
+    )
     history_limits: HistoryLimits = Field(default_factory=HistoryLimits)
     template: RunTemplate
 
@@ -123,6 +143,10 @@ class ModelConditionType(StrEnum):
 
     READY = "Ready"
     SUSPENDED = "Suspended"
+    GATED = "Gated"
+    """Whether a version has to pass more than the check that it can be loaded."""
+    PUBLISHED = "Published"
+    """Whether the object store names the champion, and has its history."""
 
 
 class ModelCondition(BaseCondition[ModelConditionType]):
@@ -158,7 +182,8 @@ class ModelStatus(Model):
     message: str | None = Field(
         default=None,
         max_length=4096,
-        description="What a request waits for, or why the latest time was skipped.",
+        description="What a request waits for or why it was refused, or why the latest time was "
+        "skipped.",
     )
     conditions: list[ModelCondition] = Field(default_factory=list, max_length=16)
     active: list[str] = Field(
@@ -175,3 +200,31 @@ class ModelStatus(Model):
     )
     last_run: RunSummary | None = None
     last_successful_run: SuccessfulRun | None = None
+    champion: Champion | None = Field(default=None, description="The version to be loaded.")
+    previous: Champion | None = Field(default=None, description="What a rollback goes back to.")
+    candidates: list[Candidate] = Field(
+        default_factory=list, max_length=5, description="Versions that await approval."
+    )
+    last_verdict: Judgement | None = None
+    history: list[Transition] = Field(
+        default_factory=list,
+        max_length=HISTORY_LENGTH,
+        description="The latest transitions; all of them are in the object store.",
+    )
+    published: int | None = Field(
+        default=None, ge=0, description="The latest transition that the object store knows."
+    )
+    judged: list[str] = Field(
+        default_factory=list,
+        max_length=500,
+        description="Finished TrainingJobs that were decided about, and are still there.",
+    )
+    last_handled_rollback: str | None = Field(
+        default=None, description="Latest value of the rollback annotation that was answered."
+    )
+    last_handled_promote: str | None = Field(
+        default=None, description="Latest value of the promote annotation that was answered."
+    )
+    last_handled_reject: str | None = Field(
+        default=None, description="Latest value of the reject annotation that was answered."
+    )

@@ -229,10 +229,11 @@ def test_one_rendering_agrees_with_itself_about_generated_secrets(
     checksums = {
         name: item["spec"]["template"]["metadata"].get("annotations", {}).get("checksum/s3-secret")
         for item in default_objects
-        if (name := item["metadata"]["name"]) in {"trainyard-api", "trainyard-s3"}
+        if (name := item["metadata"]["name"])
+        in {"trainyard-api", "trainyard-controller", "trainyard-s3"}
         and "template" in item.get("spec", {})
     }
-    assert len(checksums) == 2
+    assert len(checksums) == 3
     assert len(set(checksums.values())) == 1
     assert None not in checksums.values()
 
@@ -272,6 +273,8 @@ def test_storage_reaches_the_operator_and_the_api(template: Template) -> None:
             deployment = find(objects, "Deployment", name)
             [container] = deployment["spec"]["template"]["spec"]["containers"]
             assert environment(container)[variable] == url
+            secret = environment(container)["AWS_SECRET_ACCESS_KEY"]["secretKeyRef"]
+            assert secret["name"] == ("trainyard-s3" if bundled else "my-s3")
 
 
 @pytest.mark.parametrize(
@@ -373,6 +376,23 @@ def test_trainers_reach_dns_and_the_object_store_only(template: Template) -> Non
     ]
     assert egress(VALUES["aws"]) == [dns, {"ports": [{"port": 443}]}]
     assert egress({**EXTERNAL, "storage.endpointUrl": "http://s3"})[1] == {"ports": [{"port": 80}]}
+
+
+def test_the_operator_and_the_api_reach_the_object_store(template: Template) -> None:
+    for values, rule in (
+        ({}, {"ports": [{"port": 7070}]}),
+        (VALUES["external-s3"], {"to": [{"ipBlock": {"cidr": "10.20.0.0/16"}}]}),
+    ):
+        objects = template(values)
+        for component in ("controller", "api"):
+            policy = find(objects, "NetworkPolicy", f"trainyard-{component}")["spec"]
+            assert any(rule.items() <= egress.items() for egress in policy["egress"]), component
+    [ingress] = find(template({}), "NetworkPolicy", "trainyard-s3")["spec"]["ingress"]
+    components = [
+        peer["podSelector"]["matchLabels"].get("app.kubernetes.io/component")
+        for peer in ingress["from"]
+    ]
+    assert components == [None, "controller", "api"]
 
 
 def test_every_pod_is_under_a_policy_of_its_own(default_objects: list[Object]) -> None:

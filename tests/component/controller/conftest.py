@@ -23,6 +23,7 @@ from ..control_plane import (
     wait_for,
     wait_until_ok,
 )
+from ..object_store import BUCKET, CREDENTIALS, S3Server
 from .rbac import allow
 
 if TYPE_CHECKING:
@@ -58,8 +59,11 @@ resync.Resync.__init__.__kwdefaults__["delivery"] = 1
 class Lab:
     """One namespace, its operator, and TrainingJobs in it; the test plays the kubelet."""
 
-    def __init__(self, rest: Rest, kubeconfig: Path, namespace: str, folder: Path) -> None:
+    def __init__(
+        self, rest: Rest, s3: S3Server, kubeconfig: Path, namespace: str, folder: Path
+    ) -> None:
         self.rest = rest
+        self.s3 = s3
         self.namespace = namespace
         self._kubeconfig = kubeconfig
         self._log = folder / "operator.log"
@@ -82,7 +86,9 @@ class Lab:
                     "TRAINYARD_TRAINER_IMAGE": "trainer:test",
                     "TRAINYARD_TRAINER_SERVICE_ACCOUNT": "trainer",
                     "TRAINYARD_S3_SECRET": "s3",
-                    "TRAINYARD_BUCKET": "trainyard",
+                    "TRAINYARD_BUCKET": BUCKET,
+                    "TRAINYARD_S3_ENDPOINT_URL": self.s3.url,
+                    **CREDENTIALS,
                     "TRAINYARD_METRICS_PORT": str(self._port),
                     "TRAINYARD_PROGRESS_SECONDS": "1",
                     **environment,
@@ -223,15 +229,22 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    server = S3Server()
+    yield server
+    server.stop()
+
+
 @pytest.fixture
-def lab(kubernetes: ControlPlane, tmp_path: Path) -> Iterator[Lab]:
+def lab(kubernetes: ControlPlane, s3: S3Server, tmp_path: Path) -> Iterator[Lab]:
     """A namespace with the operator not yet running."""
     rest = kubernetes.rest
     namespace = f"lab-{secrets.token_hex(4)}"
     rest.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
     rest.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "trainer"}})
     allow(rest, namespace)
-    one = Lab(rest, kubernetes.kubeconfigs[OPERATOR], namespace, tmp_path)
+    one = Lab(rest, s3, kubernetes.kubeconfigs[OPERATOR], namespace, tmp_path)
     yield one
     one.stop()
 

@@ -7,26 +7,36 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from trainyard_schema import ModelStatus, names
+from trainyard_schema import Action, ModelStatus, Outcome, names
 
 from ..control_plane import wait_for
 from .conftest import Lab
 from .test_operator import succeed
 
 T = TypeVar("T")
+_DECISIONS = {*Outcome, *Action, "RequestRefused", "VersionMissing", "StorageUnavailable"}
 
 
-def killed(when: str, request: str) -> str:
-    """The operator is killed `before` or `after` its first request of this name."""
+API = "trainyard_controller.models.kube:ModelApi"
+STORE = "trainyard_controller.object_store:ObjectStore"
+
+
+def killed(when: str, request: str, of: str = API, *, only: str = "True") -> str:
+    """The operator is killed `before` or `after` its first request of this name for which `only`
+    holds, an expression of `args` and `kwargs`.
+    """
+    module, _, kind = of.partition(":")
     return f"""
-import os
-from trainyard_controller.models import kube
-sent = kube.ModelApi.{request}
+import os, importlib
+owner = importlib.import_module("{module}").{kind}
+sent = owner.{request}
 async def killed(self, *args, **kwargs):
+    if not ({only}):
+        return await sent(self, *args, **kwargs)
     if {when == "after"}:
         await sent(self, *args, **kwargs)
     os._exit(9)
-kube.ModelApi.{request} = killed
+owner.{request} = killed
 """
 
 
@@ -97,6 +107,11 @@ class ModelLab:
         annotations = {names.RETRAIN_ANNOTATION: value}
         self.lab.rest.patch(f"{self.path}/{name}", {"metadata": {"annotations": annotations}})
 
+    def annotate(self, name: str, **annotations: str) -> None:
+        """What `kubectl annotate` does, with keys of this group."""
+        keys = {f"{names.GROUP}/{key}": value for key, value in annotations.items()}
+        self.lab.rest.patch(f"{self.path}/{name}", {"metadata": {"annotations": keys}})
+
     def seen(self, name: str) -> ModelStatus:
         """The status once the operator has seen the spec as it is now."""
 
@@ -165,6 +180,14 @@ class ModelLab:
         return conditions[0].status, conditions[0].reason, conditions[0].message
 
     def events(self, name: str) -> list[str]:
+        """The reasons of the Events about the Model's runs."""
+        return [reason for reason in self._events(name) if reason not in _DECISIONS]
+
+    def decisions(self, name: str) -> list[str]:
+        """The reasons of the Events about its champion."""
+        return [reason for reason in self._events(name) if reason in _DECISIONS]
+
+    def _events(self, name: str) -> list[str]:
         selector = f"involvedObject.name={name},involvedObject.kind={names.MODEL_KIND}"
         found = self.lab.rest.items(f"{self.lab.core}/events", fieldSelector=selector)
         return sorted(event["reason"] for event in found)

@@ -184,20 +184,3 @@ def test_with_dead_watches_runs_start_and_their_end_is_seen(models: ModelLab) ->
     models.retrain(name, "1")
     run = models.run(name)
     models.succeed(name, run)
-
-
-def test_the_table_reads_well(models: ModelLab) -> None:
-    models.start()
-    name = models.create(schedule=models.daily)
-    models.seen(name)
-    models.retrain(name, "1")
-    run = models.run(name)
-    status = models.succeed(name, run)
-    columns = models.lab.rest.table(models.path)
-    assert columns["Name"] == name
-    assert columns["Schedule"] == models.daily
-    assert columns["Phase"] == "Succeeded"
-    assert columns["Metric"] == "roc_auc=0.8400"
-    assert columns["Next"] == f"{status.next_schedule_time:%Y-%m-%dT%H:%M:%SZ}"
-    shown = ("Name", "Schedule", "Suspend", "Active", "Last run", "Phase", "Metric", "Next", "Age")
-    assert tuple(columns)[: len(shown)] == shown

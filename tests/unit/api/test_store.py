@@ -77,13 +77,22 @@ def put_version(
 
 
 def make_current(s3: Any, key: VersionKey) -> None:
+    point(s3, key, key.current)
+
+
+def make_champion(s3: Any, key: VersionKey) -> None:
+    point(s3, key, key.champion)
+
+
+def point(s3: Any, key: VersionKey, place: str) -> None:
     pointer = CurrentPointer(
+        model_type=key.model_type,
         version=key.version,
         uri=f"s3://{BUCKET}/{key.prefix}",
         manifest_sha256="cd",
         updated_at="2026-11-20T10:00:00Z",
     )
-    s3.put_object(Bucket=BUCKET, Key=key.current, Body=pointer.to_json())
+    s3.put_object(Bucket=BUCKET, Key=place, Body=pointer.to_json())
 
 
 V1, V2, V3 = (f"2026112{day}T100000Z-0000000{day}" for day in (1, 2, 3))
@@ -139,6 +148,20 @@ async def test_newest_first_with_the_current_ones_marked(
     ]
     body = await available(client, limit=1)
     assert ([model["version"] for model in body["models"]], body["total"]) == ([V3], 3)
+
+
+async def test_the_champion_of_a_model_is_current_as_well(
+    client: httpx.AsyncClient, s3: Any
+) -> None:
+    make_current(s3, put_version(s3, V1))
+    make_champion(s3, put_version(s3, V2, model_type="neural-net"))
+    put_version(s3, V3, model="churn-2")
+    body = await available(client)
+    assert [(model["version"], model["current"]) for model in body["models"]] == [
+        (V3, False),
+        (V2, True),
+        (V1, True),
+    ]
 
 
 async def test_filters(client: httpx.AsyncClient, s3: Any) -> None:

@@ -24,6 +24,10 @@ def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
 
 
+def load_all(path: Path) -> list[Any]:
+    return list(yaml.safe_load_all(path.read_text()))
+
+
 def test_the_crds_are_those_that_the_schema_generates() -> None:
     crd.check(CHART / "files")
 
@@ -81,7 +85,8 @@ def test_the_demo_and_kind_agree_on_the_node_port() -> None:
     assert (mapping["listenAddress"], mapping["hostPort"]) == ("127.0.0.1", 8000)
 
 
-TRAINING_JOBS = sorted(set(EXAMPLES.glob("*.yaml")) - {EXAMPLES / "model.yaml"})
+MODELS = [EXAMPLES / "model.yaml", EXAMPLES / "retrain.yaml"]
+TRAINING_JOBS = sorted(set(EXAMPLES.glob("*.yaml")) - set(MODELS))
 
 
 @pytest.mark.parametrize("path", TRAINING_JOBS, ids=lambda path: path.stem)
@@ -100,20 +105,31 @@ def test_an_example_is_a_training_job_that_can_run(path: Path) -> None:
     )
 
 
-def test_the_example_of_a_model_can_run() -> None:
-    example = load(EXAMPLES / "model.yaml")
+@pytest.mark.parametrize(
+    "example",
+    [one for path in MODELS for one in load_all(path)],
+    ids=lambda one: one["metadata"]["name"],
+)
+def test_an_example_is_a_model_that_can_run(example: dict[str, Any]) -> None:
     assert (example["apiVersion"], example["kind"]) == (names.API_VERSION, names.MODEL_KIND)
     spec = ModelSpec.model_validate(example["spec"])
     assert spec.schedule is not None
     assert Schedule.parse(spec.schedule, spec.time_zone).following(datetime.now(UTC))
+    assert spec.promotion.gate is not None
+
+
+def test_the_retrain_set_is_that_of_its_api() -> None:
+    found = [one["metadata"]["name"] for one in load_all(EXAMPLES / "retrain.yaml")]
+    assert found == ["probability", "factors", "comparison"]
 
 
 def test_the_examples_use_the_table_that_the_demo_uploads() -> None:
     demo = load(DEPLOY / "values-demo.yaml")["api"]["defaults"]["data"]
     for path in EXAMPLES.glob("*.yaml"):
-        spec = load(path)["spec"]
-        data = spec.get("template", {}).get("spec", spec)["data"]
-        assert {key: data[key] for key in demo} == demo, path
+        for example in load_all(path):
+            spec = example["spec"]
+            data = spec.get("template", {}).get("spec", spec)["data"]
+            assert {key: data[key] for key in demo} == demo, path
 
 
 def test_skaffold_builds_every_image_from_its_dockerfile() -> None:

@@ -18,7 +18,11 @@ TEXTS = {
     },
     **{str(path.relative_to(ROOT)): text for path, text in EXAMPLES.items()},
 }
-NAMES = {yaml.safe_load(text)["metadata"]["name"] for text in EXAMPLES.values()} | {RUN}
+NAMES = {
+    example["metadata"]["name"]
+    for text in EXAMPLES.values()
+    for example in yaml.safe_load_all(text)
+} | {RUN}
 TARGETS = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
 
 

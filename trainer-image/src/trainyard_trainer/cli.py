@@ -4,7 +4,8 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -17,7 +18,7 @@ _NOT_FOUND = EXIT_CODES[Reason.DATA_NOT_FOUND]
 # As in sysexits(3): data are wrong, a service is not available, an output cannot be created.
 _CORRUPTED, _NO_LIBRARY, _NOT_WRITTEN = 65, 69, 73
 _EXITS = f"""exit codes:
-  0   scored
+  0   done
   2   wrong usage
   {_CORRUPTED}  a file of the version is missing, has another hash, or is no model
   {_NOT_FOUND}  no such model, version or input
@@ -49,12 +50,14 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     which = predict.add_mutually_exclusive_group(required=True)
-    which.add_argument("--model", help="name of a model: its current version is taken")
+    which.add_argument(
+        "--model", help="name of a model: its champion is taken, else its current version"
+    )
     which.add_argument("--uri", help="a version or a model type: a folder, or s3://bucket/key")
     predict.add_argument(
         "--type",
         choices=[item.value for item in ModelType],
-        help="with --model, if there is more than one type",
+        help="with --model, if it has no champion and more than one type",
     )
     predict.add_argument(
         "--bucket", default="trainyard", help="where --model is looked for (default: %(default)s)"
@@ -64,23 +67,40 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     predict.add_argument("--output", default="-", help="a CSV file; - is standard output (default)")
     predict.add_argument("--endpoint-url", help="goes before AWS_ENDPOINT_URL")
+    predict.set_defaults(command=_predict)
+    history = commands.add_parser(
+        "history",
+        help="show which version was the champion when, and why",
+        description="Show which version of a Model was the champion when, and why. Newest first.",
+        epilog=_EXITS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    history.add_argument("--model", required=True, help="name of a Model")
+    history.add_argument(
+        "--at",
+        type=_time,
+        metavar="TIME",
+        help="show the champion at that time alone, such as 2026-11-23T09:00Z or 2026-11-23",
+    )
+    history.add_argument("--bucket", default="trainyard", help="default: %(default)s")
+    history.add_argument("--endpoint-url", help="goes before AWS_ENDPOINT_URL")
+    history.set_defaults(command=_history)
     return parser.parse_args(arguments)
 
 
-def _predict(arguments: argparse.Namespace) -> None:
-    # Numeric libraries read the number of threads when they are imported.
-    threads = cpu.limit_threads()
+def _time(text: str) -> datetime:
+    """A time in ISO 8601, in UTC unless it says otherwise."""
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+@contextlib.contextmanager
+def _told_by_exit_code() -> Iterator[None]:
+    """Failures of the commands as those with an exit code."""
     from trainyard_trainer import loading, predict, scoring  # noqa: PLC0415
 
-    endpoint = arguments.endpoint_url
-    model_type = ModelType(arguments.type) if arguments.type else None
     try:
-        uri = arguments.uri or loading.find_current(
-            arguments.bucket, arguments.model, model_type, endpoint
-        )
-        scorer = loading.load_model(uri, endpoint_url=endpoint, threads=threads)
-        rows = predict.read_rows(arguments.input, scorer.schema, endpoint)
-        prediction = predict.score(scorer, rows)
+        yield
     except (loading.ModelNotFoundError, predict.InputNotFoundError) as error:
         raise _CommandError(_NOT_FOUND, str(error)) from error
     except scoring.CorruptedVersionError as error:
@@ -89,6 +109,40 @@ def _predict(arguments: argparse.Namespace) -> None:
         raise _CommandError(_NO_LIBRARY, str(error)) from error
     except TrainerError as error:
         raise _CommandError(EXIT_CODES[error.reason], error.message) from error
+
+
+def _history(arguments: argparse.Namespace) -> None:
+    cpu.limit_threads()
+    from trainyard_trainer import history, loading  # noqa: PLC0415
+
+    with _told_by_exit_code():
+        found = history.transitions(arguments.bucket, arguments.model, arguments.endpoint_url)
+        if arguments.at is None:
+            records = list(found)
+        else:
+            latest = history.latest_at(found, arguments.at)
+            if latest is None or latest.to is None:
+                raise loading.ModelNotFoundError(
+                    f"{arguments.model} had no champion at {arguments.at.isoformat()}"
+                )
+            records = [latest]
+    history.write_table(records, sys.stdout)
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    # Numeric libraries read the number of threads when they are imported.
+    threads = cpu.limit_threads()
+    from trainyard_trainer import loading, predict  # noqa: PLC0415
+
+    endpoint = arguments.endpoint_url
+    model_type = ModelType(arguments.type) if arguments.type else None
+    with _told_by_exit_code():
+        uri = arguments.uri or loading.find_current(
+            arguments.bucket, arguments.model, model_type, endpoint
+        )
+        scorer = loading.load_model(uri, endpoint_url=endpoint, threads=threads)
+        rows = predict.read_rows(arguments.input, scorer.schema, endpoint)
+        prediction = predict.score(scorer, rows)
     with contextlib.ExitStack() as stack:
         out = sys.stdout
         if arguments.output != "-":
@@ -104,7 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # What is told on the way must not get between the predictions.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
-        _predict(_arguments(arguments))
+        chosen = _arguments(arguments)
+        chosen.command(chosen)
         sys.stdout.flush()
     except _CommandError as error:
         sys.stderr.write(f"trainyard: {error}\n")

@@ -46,6 +46,12 @@ def _is_text(kind: pa.DataType) -> bool:
     )
 
 
+def holds_text(column: pa.ChunkedArray) -> bool:
+    """Whether the values of a raw column are text, whatever they look like."""
+    kind = column.type
+    return _is_text(kind.value_type if pa.types.is_dictionary(kind) else kind)
+
+
 def _clean_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     given = column.cast(pa.string())
     text = pc.utf8_trim_whitespace(given)

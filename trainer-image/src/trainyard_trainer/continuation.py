@@ -1,5 +1,6 @@
 """`mode: incremental`: the version that a run continues from, and what must be as it was for it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from trainyard_schema import DataSpec, Hyperparameters, Manifest, ModelType, Rea
 from trainyard_schema.artifacts import HOLDOUT, MANIFEST, MODELS_PREFIX
 
 from trainyard_trainer import loading, models
-from trainyard_trainer.columns import ColumnKind, convert, understand
+from trainyard_trainer.columns import ColumnKind, convert, holds_text, understand
 from trainyard_trainer.division import Known
 from trainyard_trainer.errors import TrainerError
 from trainyard_trainer.scoring import CorruptedVersionError, load_trained, read_manifest
@@ -111,13 +112,14 @@ def conform(
                 f"column {name!r} is {'not to be learned from' if given else 'missing'}"
             )
             continue
-        try:
-            column = convert(name, table[name], kind)
-        except TrainerError:
-            here, _ = understand(name, table[name])
+        here, values = understand(name, table[name])
+        if kind == ColumnKind.CATEGORY and holds_text(table[name]):
+            here, values = kind, table[name]
+        if here not in (kind, ColumnKind.EMPTY):
             differences.append(f"column {name!r} is {kind} there and {here} here")
             continue
-        table = table.set_column(table.column_names.index(name), name, column)
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, convert(name, values, kind))
     if differences:
         raise TrainerError(
             Reason.SCHEMA_MISMATCH,
@@ -149,17 +151,23 @@ def _labels(column: pa.ChunkedArray, schema: VersionSchema) -> list[str]:
     if schema.task == Task.REGRESSION:
         numeric = kind == ColumnKind.NUMBER
         return [] if numeric else [f"target {schema.target!r} is number there and {kind} here"]
-    labels = pc.unique(values.drop_null()).to_pylist()
-    found = {label for label in labels if label == label}  # noqa: PLR0124 - NaN is none
-    told = {"lacks": set(schema.classes) - found, "also has": found - set(schema.classes)}
+    if pa.types.is_floating(values.type):
+        values = values.filter(pc.is_finite(values))
+    found, known = (_keyed(labels) for labels in (pc.unique(values).to_pylist(), schema.classes))
+    told = {"lacks": known.keys() - found.keys(), "also has": found.keys() - known.keys()}
     return [
-        f"target {schema.target!r} {verb} {_some(labels)}"
-        for verb, labels in told.items()
-        if labels
+        f"target {schema.target!r} {verb} {_some((known | found)[key] for key in keys)}"
+        for verb, keys in told.items()
+        if keys
     ]
 
 
-def _some(labels: set[object]) -> str:
+def _keyed(labels: Iterable[object]) -> dict[tuple[bool, object], object]:
+    """By what tells them apart: 1 is 1.0 but not true."""
+    return {(isinstance(label, bool), label): label for label in labels if label is not None}
+
+
+def _some(labels: Iterable[object]) -> str:
     shown = sorted(map(repr, labels))
     more = f" and {len(shown) - _SHOWN_LABELS} more" if len(shown) > _SHOWN_LABELS else ""
     return ", ".join(shown[:_SHOWN_LABELS]) + more

@@ -13,6 +13,7 @@ from trainyard_trainer import continuation, dataset, fingerprint, holdout, train
 from trainyard_trainer.continuation import Parent
 from trainyard_trainer.division import divide
 from trainyard_trainer.holdout import HoldoutSource
+from trainyard_trainer.scoring import CorruptedVersionError
 from trainyard_trainer.storage import Storage
 from trainyard_trainer.training import Dataset
 
@@ -41,6 +42,11 @@ class Inputs(NamedTuple):
         """The objects that the table is read from."""
         return [source for _, source in self.data]
 
+    @property
+    def objects(self) -> list[DataSource]:
+        """Everything that was read, but for the version to continue from."""
+        return self.sources + ([] if self.holdout is None else [self.holdout.source])
+
 
 def download(
     config: RunConfig,
@@ -63,7 +69,7 @@ def download(
         parent, more = _usable(parent, given, config, model_type)
         warnings += more
     inputs = Inputs(files, given, parent, warnings)
-    for source in inputs.sources + ([] if given is None else [given.source]):
+    for source in inputs.objects:
         _log.info("data is here", uri=source.uri, bytes=source.size_bytes, etag=source.etag)
     if parent is not None:
         _log.info("continues from a version", uri=parent.uri, units=parent.model.fitted.units)
@@ -76,14 +82,16 @@ def _frozen_holdout(
     """What the run is to be measured on, if not on rows of its own, and warnings."""
     if config.data.holdout is not None:
         return holdout.of_user(storage, config.data.holdout, folder), []
-    if config.champion is not None:
-        given, warning = holdout.of_version(storage, config.champion, folder, "the champion")
-    elif parent is not None:
-        name = "the version to continue from"
-        given, warning = holdout.of_version(storage, parent.uri, folder, name)
-    else:
-        return None, []
-    return given, [] if warning is None else [warning]
+    versions = {} if config.champion is None else {config.champion: "the champion"}
+    if parent is not None:
+        versions.setdefault(parent.uri, "the version to continue from")
+    problems: list[str] = []
+    for uri, name in versions.items():
+        try:
+            return holdout.of_version(storage, uri, folder, name), problems
+        except CorruptedVersionError as error:
+            problems.append(f"{name} cannot tell its holdout: {error}")
+    return None, [f"{problem}, so a new one was drawn" for problem in problems]
 
 
 def _usable(
@@ -112,12 +120,15 @@ def prepare(
     The data's files are removed. Raises InvalidData, InsufficientData, SchemaMismatch.
     """
     spec = config.data
-    frozen = None if inputs.holdout is None else inputs.holdout.read()
     known = None if inputs.parent is None else inputs.parent.known
     warnings = list(inputs.warnings)
-    # The table has no name here: `divide` is given its only reference, and uses it up.
+    # The tables have no names here: `divide` is given their only references, and uses them up.
     division = divide(
-        _read(inputs, spec, hyperparameters, warnings), spec, config.seed, frozen, known
+        _read(inputs, spec, hyperparameters, warnings),
+        spec,
+        config.seed,
+        None if inputs.holdout is None else inputs.holdout.read(),
+        known,
     )
     division = division._replace(warnings=warnings + division.warnings)
     # The gate may look at a column that must not be learned from.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from trainyard_schema import CurrentPointer, ModelType, Reason, StorageConfig
-from trainyard_schema.artifacts import CURRENT, MANIFEST, MODELS_PREFIX
+from trainyard_schema.artifacts import CURRENT, MANIFEST, MODELS_PREFIX, champion_key
 
 from trainyard_trainer.errors import TrainerError
 from trainyard_trainer.scoring import (
@@ -55,13 +55,18 @@ def not_found_as(error: Exception) -> Iterator[None]:
 def find_current(
     bucket: str, model: str, model_type: ModelType | None = None, endpoint_url: str | None = None
 ) -> str:
-    """The URI of a model of which there is a current version. Its type must be given if there is
-    one for more than one type. Raises ModelNotFoundError.
+    """The URI of a model that has a champion, else of one that has a current version. The latter's
+    type must be given if there is one for more than one type. Raises ModelNotFoundError.
+
+    A champion of another type than the one that is asked for is passed over.
     """
     storage = connect(bucket, endpoint_url)
     folder = f"s3://{bucket}/{MODELS_PREFIX}/{model}/"
     found = []
     with not_found_as(ModelNotFoundError(f"there is no bucket {bucket!r}")):
+        body = storage.get(bucket, champion_key(model))
+        if body is not None and model_type in (None, _pointer(body, folder).model_type):
+            return folder
         for candidate in [model_type] if model_type else ModelType:
             key = f"{MODELS_PREFIX}/{model}/{candidate}/{CURRENT}"
             if storage.get(bucket, key) is not None:
@@ -76,6 +81,13 @@ def find_current(
     return f"{folder}{found[0]}/"
 
 
+def _pointer(body: bytes, where: str) -> CurrentPointer:
+    try:
+        return CurrentPointer.model_validate_json(body, extra="ignore")
+    except ValueError as error:
+        raise CorruptedVersionError(f"{where}{CURRENT} names no version: {error}") from None
+
+
 def _find_version(read: Callable[[str], bytes | None], where: str) -> tuple[str, bytes]:
     """The version's folder below `where` ("" if it is one itself, else it ends in /), and its
     manifest, checked against `current.json` if that was followed.
@@ -86,14 +98,14 @@ def _find_version(read: Callable[[str], bytes | None], where: str) -> tuple[str,
     body = read(CURRENT)
     if body is None:
         raise ModelNotFoundError(f"{where} has neither {MANIFEST} nor {CURRENT}: no model is there")
-    try:
-        pointer = CurrentPointer.model_validate_json(body, extra="ignore")
-    except ValueError as error:
-        raise CorruptedVersionError(f"{where}{CURRENT} names no version: {error}") from None
+    pointer = _pointer(body, where)
     # Not by the pointer's URI: a copy of the folder is to be read where it is.
     version = pointer.version
     if not is_plain(version):
         raise CorruptedVersionError(f"{where}{CURRENT} names {version!r}, which is no version")
+    if pointer.transition is not None:
+        # A champion's pointer lies above the folders of the types.
+        version = f"{pointer.model_type}/{version}"
     manifest = read(f"{version}/{MANIFEST}")
     if manifest is None:
         raise CorruptedVersionError(f"{where}{CURRENT} names {version}, which is not there")
@@ -136,8 +148,8 @@ def load_model(
     endpoint_url: str | None = None,
     threads: int = 1,
 ) -> Scorer:
-    """Load the model at `uri`: the folder of a version, or of a model type, whose `current.json` is
-    followed; on disk or as s3://bucket/key.
+    """Load the model at `uri`: the folder of a version, or of a model or model type, whose
+    `current.json` is followed; on disk or as s3://bucket/key.
 
     A version in the store is downloaded into `folder`, or into a temporary one. Every file must
     have the SHA-256 that the manifest gives, and the manifest the one that `current.json` gives.

@@ -22,6 +22,10 @@ _SCORING = (
     "The rows need the columns of `schema.json`. Every file is checked against `manifest.json`, "
     "and nothing is unpickled."
 )
+_PARTIAL = (
+    "**Partial**: the run was stopped before its training was complete. This version holds what "
+    "was trained by then; it is measured like any other, but never becomes current by itself."
+)
 _EXAMPLE = """```sh
 trainyard predict --uri {uri} --input rows.csv
 ```
@@ -103,6 +107,7 @@ def render(
     hyperparameters: Mapping[str, object],
     libraries: Mapping[str, str],
     uri: str,
+    partial: bool,
 ) -> str:
     """The model card as Markdown. Plots are linked by their names, so that the version's folder is
     enough to read it.
@@ -133,6 +138,7 @@ def render(
         + (f" for {config.requester}" if config.requester else "")
         + f" in image {config.image}."
         + (f" It continues {parent.manifest.version}." if parent else ""),
+        _PARTIAL if partial else "",
         "## Metrics",
         _metrics(holdout, cross_validation),
         _decision(model, schema),

@@ -102,5 +102,7 @@ class Publication:
         self._abandoned = True
         # Otherwise an aborted upload would look like a failure that another attempt may mend.
         self._storage.close()
-        discard(self._storage.config, self._bucket, self._key.prefix, self._keys)
+        # A manifest that was sent, but could not be read back, may be there.
+        keys = [self._key.manifest, *self._keys]
+        discard(self._storage.config, self._bucket, self._key.prefix, keys)
         return False

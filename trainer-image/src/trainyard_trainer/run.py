@@ -22,16 +22,20 @@ from trainyard_schema import (
 )
 from trainyard_schema.artifacts import GOLDEN_ROWS, HOLDOUT, MANIFEST
 from trainyard_schema.names import POD_UID_ENV, new_version
+from trainyard_schema.run import NOT_RETRIED
 
+from trainyard_trainer.errors import TrainerError
 from trainyard_trainer.interruption import Interruption
 from trainyard_trainer.progress import ProgressTracker
 
 if TYPE_CHECKING:
+    from trainyard_trainer.checkpoints import CheckpointStore
     from trainyard_trainer.evidence import Evidence
     from trainyard_trainer.inputs import Inputs
     from trainyard_trainer.training import Dataset, Evaluation, History, Learner, TrainedModel
 
 _log = structlog.get_logger()
+_CHECKPOINT_DEADLINE_SECONDS = 20.0
 
 
 class Run:
@@ -78,7 +82,36 @@ class Run:
     def _train(self) -> RunResult:
         # Imported here, so that progress is served before Arrow, boto3 and the model's library are
         # loaded.
-        from trainyard_trainer import evidence, golden_rows, inputs, training  # noqa: PLC0415
+        from trainyard_trainer.checkpoints import CheckpointStore  # noqa: PLC0415
+        from trainyard_trainer.storage import Storage  # noqa: PLC0415
+
+        config = self._config
+        storage = Storage(
+            config.storage,
+            failure=Reason.UPLOAD_FAILED,
+            deadline_seconds=_CHECKPOINT_DEADLINE_SECONDS,
+        )
+        checkpoints = CheckpointStore(storage, config.training_job_uid, self._model_type)
+        try:
+            result = self._fit_and_file(checkpoints)
+        except TrainerError as error:
+            if error.reason in NOT_RETRIED:
+                checkpoints.remove()
+            raise
+        if result.reason is None:
+            checkpoints.remove_if_used()
+        return result
+
+    def _fit_and_file(self, checkpoints: "CheckpointStore") -> RunResult:
+        from trainyard_trainer import (  # noqa: PLC0415
+            evidence,
+            golden_rows,
+            inputs,
+            training,
+            version_files,
+        )
+        from trainyard_trainer.checkpoints import mark_of  # noqa: PLC0415
+        from trainyard_trainer.final_fit import FinalFit  # noqa: PLC0415
         from trainyard_trainer.gate import policy  # noqa: PLC0415
         from trainyard_trainer.memory import memory_limit  # noqa: PLC0415
 
@@ -128,11 +161,27 @@ class Run:
             validated = (
                 training.cross_validate(learner, dataset, folds, history, parent) if folds else {}
             )
-            model = training.fit(
-                learner, dataset, dataset.training, history.reporter("final"), parent
+            final = FinalFit(
+                history,
+                self._interruption,
+                checkpoints,
+                mark=mark_of(
+                    config,
+                    self._model_type,
+                    given.objects,
+                    continued=given.parent.uri if given.parent else None,
+                    threads=self._threads,
+                    libraries=version_files.library_versions(self._model_type),
+                ),
+                folder=folder,
+                saves=config.on_cancel == "save",
             )
+            model = training.fit(
+                learner, dataset, dataset.training, final.report, parent, checkpoints=final
+            )
+            final.end()
             history.finish_fit()
-            _log.info("model is trained", units=model.fitted.units)
+            _log.info("model is trained", units=model.fitted.units, partial=final.partial)
             self._enter(Stage.EVALUATING)
             prediction = training.predict_rows(model, dataset, dataset.holdout)
             holdout = training.appraise(model, dataset, prediction, seed=config.seed)
@@ -149,6 +198,7 @@ class Run:
                 holdout=holdout,
                 validated=validated,
                 shown=shown,
+                partial=final.partial,
             )
 
     def _enter(self, stage: Stage) -> None:
@@ -203,6 +253,7 @@ class Run:
         holdout: "Evaluation",
         validated: dict[str, float],
         shown: "Evidence",
+        partial: bool,
     ) -> RunResult:
         from trainyard_trainer import model_card, version_files  # noqa: PLC0415
         from trainyard_trainer.publication import Publication  # noqa: PLC0415
@@ -230,6 +281,7 @@ class Run:
             hyperparameters=hyperparameters,
             libraries=libraries,
             uri=publication.uri,
+            partial=partial,
         )
         self._enter(Stage.UPLOADING)
         paths = version_files.write(
@@ -286,16 +338,18 @@ class Run:
             libraries=libraries,
             requester=config.requester,
             parent_version=parent,
+            partial=partial,
             training_job=config.training_job,
             training_job_uid=config.training_job_uid,
             pod_uid=os.environ.get(POD_UID_ENV),
         )
         manifest_file = folder / MANIFEST
         publication.publish(manifest, manifest_file)
-        if not manifest.partial:
+        if not partial:
             publication.record(fingerprint)
-        # What is to be judged becomes current by promotion, or not at all.
-        current = config.gate is None and publication.make_current(
+        # What is to be judged becomes current by promotion, or not at all; a part of it never does.
+        may_be_current = config.gate is None and not partial
+        current = may_be_current and publication.make_current(
             manifest_file, overwrite=config.overwrite
         )
         self._tracker.advance(1.0)
@@ -308,7 +362,11 @@ class Run:
                 sha256=entries[0].sha256,
                 size_bytes=entries[0].size_bytes,
                 current=current,
+                partial=partial or None,
                 duration_seconds=round(time.monotonic() - self._started, 3),
             ),
             metrics=metrics,
+            # Another attempt follows unless it was a cancel.
+            reason=Reason.INTERRUPTED if partial else None,
+            message=f"stopped; saved partial version {key.version}" if partial else "",
         )

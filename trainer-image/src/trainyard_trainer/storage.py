@@ -243,10 +243,7 @@ class Storage:
 
         def attempt() -> None:
             size = path.stat().st_size
-            if size >= _MULTIPART_FROM:
-                self.client.upload_file(str(path), bucket, key)
-            else:
-                self.client.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
+            self._send(bucket, key, path)
             digest = hashlib.sha256()
             answer = self.client.get_object(Bucket=bucket, Key=key)
             for chunk in answer["Body"].iter_chunks(_CHUNK):
@@ -259,11 +256,28 @@ class Storage:
 
         self.call(f"uploading s3://{bucket}/{key}", attempt)
 
+    def put_file(self, bucket: str, key: str, path: Path) -> None:
+        """Upload a file whose reader checks its SHA-256."""
+        self.call(f"uploading s3://{bucket}/{key}", lambda: self._send(bucket, key, path))
+
+    def _send(self, bucket: str, key: str, path: Path) -> None:
+        if path.stat().st_size >= _MULTIPART_FROM:
+            self.client.upload_file(str(path), bucket, key)
+        else:
+            self.client.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
+
     def put(self, bucket: str, key: str, body: bytes, **arguments: Any) -> None:
         """Write a small object in one request."""
         self.call(
             f"writing s3://{bucket}/{key}",
             lambda: self.client.put_object(Bucket=bucket, Key=key, Body=body, **arguments),
+        )
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Remove an object, which need not be there."""
+        self.call(
+            f"removing s3://{bucket}/{key}",
+            lambda: self.client.delete_object(Bucket=bucket, Key=key),
         )
 
     def create(self, bucket: str, key: str, body: bytes) -> bool:
@@ -293,12 +307,15 @@ _DISCARD_SECONDS = 1.5
 
 
 def discard(config: StorageConfig, bucket: str, prefix: str, keys: Iterable[str]) -> None:
-    """Remove what an unfinished version left, as far as the store answers within seconds."""
+    """Remove what an unfinished version left, as far as the store answers within seconds.
+
+    Stops at the first object that cannot be removed, so give first what others depend on.
+    """
     client = connect(config, connect_timeout=1, read_timeout=2)
     with contextlib.suppress(*_EXPECTED):
         _abort_uploads(client, bucket, prefix)
-    for key in keys:
-        with contextlib.suppress(*_EXPECTED):
+    with contextlib.suppress(*_EXPECTED):
+        for key in keys:
             client.delete_object(Bucket=bucket, Key=key)
 
 

@@ -1,7 +1,7 @@
 """One run in memory: from the table to a trained and measured model. No network, no files."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -66,9 +66,16 @@ class History:
     records: list[dict[str, Any]] = field(default_factory=list)
     _finished_fits: int = 0
 
+    def resume(self, records: Sequence[dict[str, Any]]) -> None:
+        """Take over what an earlier attempt of the next fit has told."""
+        self.records.extend(records)
+        done = self._finished_fits * self.units_per_fit + records[-1]["done"]
+        self.on_units(done, self.fits * self.units_per_fit)
+
     def reporter(self, fit: str) -> models.Report:
         """The callback of one fit."""
-        since = time.monotonic()
+        earlier = [record["seconds"] for record in self.records if record["fit"] == fit]
+        since = time.monotonic() - max(earlier, default=0.0)
 
         def report(done: int, total: int, losses: dict[str, float]) -> None:
             elapsed = round(time.monotonic() - since, 3)
@@ -204,6 +211,8 @@ def fit(
     rows: Rows,
     report: models.Report,
     parent: TrainedModel | None = None,
+    *,
+    checkpoints: models.Checkpoints | None = None,
 ) -> TrainedModel:
     """Train on some rows; early stopping watches a part of them. A model that continues from
     `parent` has its preprocessing; calibration and threshold follow from the rows.
@@ -244,6 +253,7 @@ def fit(
         threads=learner.threads,
         report=report,
         start=None if parent is None else parent.fitted,
+        checkpoints=checkpoints,
     )
     calibration, threshold = _decide(fitted, shape, train, validation, learner.seed)
     return TrainedModel(fitted, preprocessor, shape, calibration, threshold)

@@ -24,14 +24,23 @@ def announcements(before: ModelStatus, after: ModelStatus, plan: Plan) -> list[A
     if run is not None and failed and (before.last_run is None or before.last_run != run):
         message = f"{run.name}: {run.reason}: {run.message}"
         told.append(Announcement(type="Warning", reason="RunFailed", message=message))
-    problem, known = _problem(after), _problem(before)
-    if problem is not None and problem != known:
-        told.append(Announcement(type="Warning", reason=problem[0], message=problem[1]))
+    known = _problems(before)
+    fresh = [problem for problem in _problems(after) if problem not in known]
+    told += [Announcement(type="Warning", reason=reason, message=text) for reason, text in fresh]
     return told
 
 
-def _problem(status: ModelStatus) -> tuple[str, str] | None:
-    for condition in status.conditions:
-        if condition.type is ModelConditionType.READY and condition.status == "False":
-            return condition.reason, condition.message
-    return None
+def _problems(status: ModelStatus) -> list[tuple[str, str]]:
+    """What is wrong. That nothing was promoted, or is not published yet, is not."""
+    return [
+        (condition.reason, condition.message)
+        for condition in status.conditions
+        if condition.status == "False"
+        and (
+            condition.type is ModelConditionType.READY
+            or (
+                condition.type is ModelConditionType.PUBLISHED
+                and condition.reason not in ("NoChampion", "Pending")
+            )
+        )
+    ]

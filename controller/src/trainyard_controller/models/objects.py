@@ -11,6 +11,14 @@ from trainyard_controller.objects import Document, Key, parse_time
 
 
 @dataclass(frozen=True, kw_only=True)
+class Request:
+    """What an annotation asks for."""
+
+    value: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Model:
     """A Model as last seen."""
 
@@ -24,6 +32,9 @@ class Model:
     deleting: bool
     retrain: str | None
     """The value of its retrain annotation."""
+    rollback: "Request | None" = None
+    promote: "Request | None" = None
+    reject: "Request | None" = None
     spec: Document
     """As stored: not yet validated."""
     status: ModelStatus
@@ -37,6 +48,7 @@ class Model:
     def from_document(cls, document: Document) -> "Model":
         """Read a Model."""
         metadata = document["metadata"]
+        annotations = metadata.get("annotations") or {}
         return cls(
             namespace=metadata["namespace"],
             name=metadata["name"],
@@ -45,10 +57,34 @@ class Model:
             generation=metadata.get("generation", 0),
             created=parse_time(metadata["creationTimestamp"]),
             deleting="deletionTimestamp" in metadata,
-            retrain=(metadata.get("annotations") or {}).get(names.RETRAIN_ANNOTATION) or None,
+            retrain=annotations.get(names.RETRAIN_ANNOTATION) or None,
+            rollback=_request(metadata, names.ROLLBACK_ANNOTATION),
+            promote=_request(metadata, names.PROMOTE_ANNOTATION),
+            reject=_request(metadata, names.REJECT_ANNOTATION),
             spec=document.get("spec") or {},
             status=_status(document.get("status") or {}),
         )
+
+
+def _request(metadata: Document, annotation: str) -> Request | None:
+    annotations = metadata.get("annotations") or {}
+    value = annotations.get(annotation)
+    if not value:
+        return None
+    by = annotations.get(names.REQUESTER_ANNOTATION) or _manager(metadata, annotation) or "unknown"
+    return Request(value=value, by=by[:256])
+
+
+def _manager(metadata: Document, annotation: str) -> str | None:
+    """Who wrote an annotation last, as the API server notes it."""
+    written = [
+        entry
+        for entry in metadata.get("managedFields") or []
+        if f"f:{annotation}"
+        in entry.get("fieldsV1", {}).get("f:metadata", {}).get("f:annotations", {})
+    ]
+    last = max(written, key=lambda entry: entry.get("time", ""), default=None)
+    return None if last is None else last.get("manager")
 
 
 def _status(document: Document) -> ModelStatus:
@@ -56,5 +92,8 @@ def _status(document: Document) -> ModelStatus:
         return ModelStatus.from_stored(document)
     except ValidationError:
         # Written by another version. What was asked for and answered must not be done again.
-        kept = ("observedGeneration", "lastScheduleTime", "nextScheduleTime", "lastHandledRetrain")
+        # The champion is found again in the object store.
+        kept = ("observedGeneration", "lastScheduleTime", "nextScheduleTime", "judged",
+                "lastHandledRetrain", "lastHandledRollback", "lastHandledPromote",
+                "lastHandledReject")  # fmt: skip
         return ModelStatus.from_stored({name: document[name] for name in kept if name in document})

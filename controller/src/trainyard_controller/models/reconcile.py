@@ -9,19 +9,21 @@ from trainyard_schema import ModelSpec, validate_hyperparameters
 from trainyard_schema.base import explain
 from trainyard_schema.hyperparameters import HyperparameterError
 
-from trainyard_controller.announce import Announcement, build_event
 from trainyard_controller.cache import Cache
-from trainyard_controller.errors import ApiError, ConflictError, RefusedError
+from trainyard_controller.errors import RefusedError
 from trainyard_controller.kube import Api
 from trainyard_controller.models.announce import announcements
 from trainyard_controller.models.cache import ModelCache
+from trainyard_controller.models.champions import Champions, Settled
 from trainyard_controller.models.history import beyond_limits
 from trainyard_controller.models.kube import ModelApi
 from trainyard_controller.models.objects import Model
 from trainyard_controller.models.plan import Plan, Start, decide, no_plan
+from trainyard_controller.models.records import Records
 from trainyard_controller.models.run import build_run
 from trainyard_controller.models.schedule import Schedule, ScheduleError
 from trainyard_controller.models.status import Problem, model_status
+from trainyard_controller.object_store import ObjectStore
 from trainyard_controller.objects import Document, Key, utc_now
 from trainyard_controller.workqueue import WorkQueue
 
@@ -50,16 +52,25 @@ class ModelReconciler:
         queue: WorkQueue[Key],
         runs: Cache,
         run_queue: WorkQueue[Key],
+        store: ObjectStore,
         instance: str,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._api = api
-        self._events = events
         self._cache = cache
         self._queue = queue
         self._runs = runs
         self._run_queue = run_queue
-        self._instance = instance
+        self._records = Records(api=api, events=events, cache=cache, queue=queue, instance=instance)
+        self._champions = Champions(
+            api=api,
+            records=self._records,
+            store=store,
+            runs=runs,
+            queue=queue,
+            take=self._take,
+            now=now,
+        )
         self._now = now
 
     async def __call__(self, key: Key) -> None:
@@ -69,26 +80,35 @@ class ModelReconciler:
             # Its TrainingJobs follow it through their ownerReferences.
             self._queue.forget(key)
             return
+        invalid, spec, schedule = None, None, None
         try:
-            spec, schedule = _read_spec(model)
+            spec = ModelSpec.from_stored(model.spec)
+            schedule = _read_schedule(spec)
         except ValidationError as error:
-            await self._reject(model, explain(error, prefix="spec"))
+            invalid = explain(error, prefix="spec")
         except (ScheduleError, HyperparameterError) as error:
-            await self._reject(model, str(error))
-        else:
-            await self._reconcile(model, spec, schedule)
+            invalid = str(error)
+        settled = await self._champions.settle(model, spec)
+        if settled is None:
+            return
+        if spec is None or invalid is not None:
+            problem = Problem(reason=INVALID_SPEC, message=invalid or "")
+            await self._write(model, settled, no_plan(model), self._now(), problem)
+        elif not await self._reconcile(model, settled, spec, schedule):
+            return
+        if settled.error is not None:
+            raise settled.error
 
-    async def _reject(self, model: Model, message: str) -> None:
-        problem = Problem(reason=INVALID_SPEC, message=message)
-        await self._write(model, no_plan(model), self._now(), problem)
-
-    async def _reconcile(self, model: Model, spec: ModelSpec, schedule: Schedule | None) -> None:
-        now = self._now()
+    async def _reconcile(
+        self, known: Model, settled: Settled, spec: ModelSpec, schedule: Schedule | None
+    ) -> bool:
+        """Start, cancel and clear away runs. False if the Model comes again at once."""
+        model, now = settled.model, self._now()
         plan = decide(model, spec, schedule, self._runs.runs(model.uid), now)
         if plan.start or plan.cancel:
             # Nothing is started or cancelled on the strength of a cache.
-            if await self._is_outdated(model):
-                return
+            if await self._records.is_outdated(known):
+                return False
             await self._read_runs(model)
             plan = decide(model, spec, schedule, self._runs.runs(model.uid), now)
         problem = None
@@ -99,22 +119,16 @@ class ModelReconciler:
         if problem is not None:
             plan = plan.held_up(model)
             self._queue.add_after(model.key, REFUSED_RETRY_SECONDS)
-        await self._write(model, plan, now, problem)
+        await self._write(known, settled, plan, now, problem)
         # By now the status tells of all runs that may be cleared away.
-        for run in beyond_limits(self._runs.runs(model.uid), spec.history_limits):
+        judged = [run for run in self._runs.runs(model.uid) if run.name in model.status.judged]
+        for run in beyond_limits(judged, spec.history_limits):
             await self._api.delete_run(run.name, uid=run.uid)
             self._runs.drop_training_job(run.key, run.uid)
         if plan.look_again:
             wait = (plan.look_again - self._now()).total_seconds()
             self._queue.add_after(model.key, min(wait, LONGEST_WAIT_SECONDS))
-
-    async def _is_outdated(self, model: Model) -> bool:
-        live = await self._api.get_model(model.name)
-        if live is None:
-            self._cache.drop(model.key, model.uid)
-        elif self._cache.put(live):
-            self._queue.add(model.key)
-        return self._cache.model(model.key) is not model
+        return True
 
     async def _read_runs(self, model: Model) -> None:
         for document in await self._api.list_runs(uid=model.uid):
@@ -143,47 +157,19 @@ class ModelReconciler:
         return None
 
     async def _write(
-        self, model: Model, plan: Plan, now: datetime, problem: Problem | None
+        self, known: Model, settled: Settled, plan: Plan, now: datetime, problem: Problem | None
     ) -> None:
-        """Write the status, and tell of it, unless it is there already.
-
-        Raises `ConflictError` where the Model has changed since; the cache has it by then.
-        """
-        status = model_status(model, self._runs.runs(model.uid), plan, now, problem=problem)
-        if status == model.status:
-            return
-        try:
-            fresh = await self._api.replace_status(
-                name=model.name,
-                uid=model.uid,
-                resource_version=model.resource_version,
-                status=status.to_dict(),
-            )
-        except ConflictError:
-            await self._is_outdated(model)
-            raise
-        except RefusedError as error:
-            if error.status != 404:
-                raise
-            self._cache.drop(model.key, model.uid)
-            return
-        self._cache.put(fresh)
-        for announced in announcements(model.status, status, plan):
-            await self._announce(model, announced, now)
-
-    async def _announce(self, model: Model, announced: Announcement, now: datetime) -> None:
-        event = build_event(model, announced, now, instance=self._instance)
-        try:
-            await self._events.create_event(event)
-        except ApiError as error:
-            # The status is the record; an Event is a courtesy.
-            log.warning("event not posted", key="/".join(model.key), error=str(error))
+        """Write the status, and tell of it, unless it is there already."""
+        runs = self._runs.runs(known.uid)
+        status = model_status(
+            settled.model, runs, plan, now, problem=problem, unpublished=settled.problem
+        )
+        if status != known.status:
+            await self._records.write(known, status, announcements(known.status, status, plan))
 
 
-def _read_spec(model: Model) -> tuple[ModelSpec, Schedule | None]:
-    spec = ModelSpec.from_stored(model.spec)
+def _read_schedule(spec: ModelSpec) -> Schedule | None:
     training = spec.template.spec
     prefix = "spec.template.spec.hyperparameters"
     validate_hyperparameters(training.model_types, training.hyperparameters, prefix=prefix)
-    schedule = Schedule.parse(spec.schedule, spec.time_zone) if spec.schedule else None
-    return spec, schedule
+    return Schedule.parse(spec.schedule, spec.time_zone) if spec.schedule else None

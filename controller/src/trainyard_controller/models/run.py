@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from trainyard_schema import ModelSpec, TrainingJobSpec, names
+from trainyard_schema import Gate, ModelSpec, TrainingJobSpec, names
 
 from trainyard_controller.models.objects import Model
 from trainyard_controller.models.plan import Start, utc
@@ -19,7 +19,14 @@ def build_run(model: Model, spec: ModelSpec, start: Start) -> dict[str, Any]:
         annotations[names.RETRAIN_ANNOTATION] = start.request
     if start.scheduled_time is not None:
         annotations[names.SCHEDULED_TIME_ANNOTATION] = utc(start.scheduled_time)
-    training = TrainingJobSpec(model=model.name, **dict(template.spec))
+    champion = model.status.champion
+    training = TrainingJobSpec(
+        model=model.name,
+        # Even without one of the Model's own, a version must load before it is promoted.
+        gate=spec.promotion.gate or Gate(),
+        champion=champion.uri if champion else None,
+        **dict(template.spec),
+    )
     return {
         "apiVersion": names.API_VERSION,
         "kind": names.KIND,

@@ -7,7 +7,7 @@ from trainyard_controller.models.objects import Model
 from trainyard_controller.models.plan import Start
 from trainyard_controller.models.run import build_run
 from trainyard_controller.objects import TrainingJob
-from trainyard_schema import ModelSpec, names
+from trainyard_schema import Champion, ModelSpec, ModelType, names
 
 UID = "7a3c9b1e-0000-4000-8000-00000000000a"
 CREATED = "2026-11-20T12:00:00Z"
@@ -75,3 +75,26 @@ def run(name: str, created: str, phase: str | None = "Running", **more: Any) -> 
 def at(text: str) -> datetime:
     """A time of November 2026, written as `23T03:00`."""
     return datetime.fromisoformat(f"2026-11-{text}:00+00:00")
+
+
+V1, V2, V3, V4 = (f"2026112{day}T030500Z-0000000{day}" for day in (1, 2, 3, 4))
+
+
+def uri_of(version: str, kind: ModelType = ModelType.XGBOOST) -> str:
+    return f"s3://trainyard/models/churn/{kind}/{version}/"
+
+
+def champion(version: str = V1, transition: int = 1, **more: Any) -> Champion:
+    return Champion.model_validate(
+        {
+            "modelType": "xgboost",
+            "version": version,
+            "uri": uri_of(version),
+            "sha256": "ab" * 32,
+            "run": f"run-of-{version[:8]}",
+            "metric": "roc_auc=0.8400",
+            "since": "2026-11-21T03:10:00Z",
+            "transition": transition,
+            **more,
+        }
+    )

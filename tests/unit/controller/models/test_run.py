@@ -1,9 +1,9 @@
 from trainyard_controller.models.plan import Start
 from trainyard_controller.models.run import build_run
 from trainyard_controller.objects import TrainingJob
-from trainyard_schema import TrainingJobSpec
+from trainyard_schema import Gate, TrainingJobSpec
 
-from .samples import TEMPLATE, UID, at, model, spec_of
+from .samples import TEMPLATE, UID, at, champion, model, spec_of
 
 
 def test_the_whole_training_job() -> None:
@@ -49,8 +49,18 @@ def test_the_whole_training_job() -> None:
         },
     }
     assert TrainingJobSpec.model_validate(spec) == TrainingJobSpec.model_validate(
-        {**TEMPLATE["spec"], "model": "churn"}
+        {**TEMPLATE["spec"], "model": "churn", "gate": {}}
     )
+
+
+def test_a_run_is_judged_by_the_models_gate_against_its_champion() -> None:
+    gate = {"metric": "roc_auc", "floor": 0.8, "margin": 0.01}
+    status = {"champion": champion().to_dict()}
+    one = model(promotion={"gate": gate}, status=status)
+    start = Start(name="churn-1", request=None, scheduled_time=None)
+    spec = TrainingJobSpec.model_validate(build_run(one, spec_of(one), start)["spec"])
+    assert spec.gate == Gate.model_validate(gate)
+    assert spec.champion == champion().uri
 
 
 def test_the_model_asks_for_it_unless_the_template_says_who() -> None:

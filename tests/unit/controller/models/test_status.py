@@ -1,5 +1,7 @@
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from trainyard_controller.models.announce import announcements
 from trainyard_controller.models.history import beyond_limits
 from trainyard_controller.models.plan import Plan, Start
@@ -7,7 +9,7 @@ from trainyard_controller.models.status import Problem, model_status
 from trainyard_schema import HistoryLimits, ModelStatus, ModelType
 
 from ..samples import metric_of, version_of
-from .samples import at, model, run
+from .samples import V3, at, champion, model, run
 
 NOW = at("23T05:00")
 VERSION = version_of(ModelType.XGBOOST)
@@ -48,10 +50,65 @@ def test_a_model_without_runs_is_ready() -> None:
                 "message": "",
                 "lastTransitionTime": "2026-11-23T05:00:00Z",
                 "observedGeneration": 1,
-            }
+            },
+            {
+                "type": "Gated",
+                "status": "False",
+                "reason": "NoGate",
+                "message": "every version that is trained is promoted, if only it can be loaded: "
+                "set spec.promotion.gate",
+                "lastTransitionTime": "2026-11-23T05:00:00Z",
+                "observedGeneration": 1,
+            },
+            {
+                "type": "Published",
+                "status": "False",
+                "reason": "NoChampion",
+                "message": "no version has been promoted yet",
+                "lastTransitionTime": "2026-11-23T05:00:00Z",
+                "observedGeneration": 1,
+            },
         ],
         "active": [],
+        "candidates": [],
+        "history": [],
+        "judged": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("promotion", "shown"),
+    [
+        ({}, ("False", "NoGate")),
+        ({"gate": {}}, ("True", "Gate")),
+        ({"approval": "manual"}, ("True", "ManualApproval")),
+    ],
+)
+def test_a_model_says_whether_it_has_a_gate(
+    promotion: dict[str, Any], shown: tuple[str, str]
+) -> None:
+    status = model_status(model(promotion=promotion), [], Plan(), NOW)
+    [gated] = [one for one in status.conditions if one.type == "Gated"]
+    assert (gated.status, gated.reason) == shown
+
+
+@pytest.mark.parametrize(
+    ("published", "problem", "shown"),
+    [
+        (2, None, ("False", "Pending")),
+        (3, None, ("True", "Published")),
+        (2, Problem(reason="VersionMissing", message="gone"), ("False", "VersionMissing")),
+    ],
+)
+def test_a_model_says_whether_its_champion_is_published(
+    published: int, problem: Problem | None, shown: tuple[str, str]
+) -> None:
+    one = model(status={"champion": champion(V3, 3).to_dict(), "published": published})
+    status = model_status(one, [], Plan(), NOW, unpublished=problem)
+    [condition] = [one for one in status.conditions if one.type == "Published"]
+    assert (condition.status, condition.reason) == shown
+    expected = [] if problem is None else [("Warning", "VersionMissing", "gone")]
+    assert told(ModelStatus(), status) == expected
 
 
 def test_last_and_last_successful_run() -> None:
@@ -103,14 +160,14 @@ def test_of_two_created_within_a_second_the_one_that_goes_on_is_the_last() -> No
 def test_conditions_turn_and_keep_the_time_of_their_turn() -> None:
     problem = Problem(reason="InvalidSpec", message="spec.schedule: Bad hour")
     first = model_status(model(schedule="x", suspend=True), [], Plan(), NOW, problem=problem)
-    assert [(one.type, one.status, one.reason) for one in first.conditions] == [
+    assert [(one.type, one.status, one.reason) for one in first.conditions[:2]] == [
         ("Ready", "False", "InvalidSpec"),
         ("Suspended", "True", "Suspended"),
     ]
     later = NOW + timedelta(hours=1)
     one = model(schedule="0 3 * * *", generation=2, status=first.to_dict())
     second = model_status(one, [], Plan(), later)
-    assert [(one.type, one.status, one.reason) for one in second.conditions] == [
+    assert [(one.type, one.status, one.reason) for one in second.conditions[:2]] == [
         ("Ready", "True", "Scheduled"),
         ("Suspended", "False", "Resumed"),
     ]

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from trainyard_schema import NeuralNetHyperparameters
 
-from trainyard_trainer.models import Part, Prediction, Report, Shape
+from trainyard_trainer.models import Checkpoints, Part, Prediction, Report, Shape
 from trainyard_trainer.preprocessing import Matrix
 from trainyard_trainer.target import Task
 
@@ -185,6 +185,48 @@ def _tensors(
     return torch.from_numpy(part.features), target if task == Task.MULTICLASS else target.float()
 
 
+_COUNTS = "counts"
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+def _write(
+    path: Path,
+    net: _Perceptrons,
+    best_weights: dict[str, torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+    counts: tuple[int, float, int],
+) -> None:
+    """A checkpoint: weights, best weights, AdamW's moments, the state of the random numbers, and in
+    the header epochs done, least validation loss, and the epoch that had it.
+    """
+    tensors = {"random": torch.get_rng_state()}
+    tensors |= {f"net.{name}": value for name, value in net.state_dict().items()}
+    tensors |= {f"best.{name}": value for name, value in best_weights.items()}
+    for name, parameter in net.named_parameters():
+        moments = optimizer.state[parameter]
+        tensors |= {f"{moment}.{name}": moments[moment] for moment in _MOMENTS}
+    safetensors.torch.save_file(tensors, path, metadata={_COUNTS: json.dumps(counts)})
+
+
+def _resume(
+    path: Path,
+    net: _Perceptrons,
+    best_weights: dict[str, torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+) -> tuple[int, float, int]:
+    """Put everything back where `_write` found it. Gives its counts."""
+    with safetensors.safe_open(path, framework="pt") as file:
+        done, best_loss, best_epoch = json.loads(file.metadata()[_COUNTS])
+    tensors = safetensors.torch.load_file(path)
+    net.load_state_dict({name: tensors[f"net.{name}"] for name in net.state_dict()})
+    for name in best_weights:
+        best_weights[name] = tensors[f"best.{name}"]
+    for name, parameter in net.named_parameters():
+        optimizer.state[parameter] = {moment: tensors[f"{moment}.{name}"] for moment in _MOMENTS}
+    torch.set_rng_state(tensors["random"])
+    return done, best_loss, best_epoch
+
+
 def fit(
     shape: Shape,
     train: Part,
@@ -195,6 +237,7 @@ def fit(
     threads: int,
     report: Report,
     start: Net | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Net:
     """Train with AdamW until the validation loss stops falling; keep the best weights. The scale of
     a regression's target is that of `start`.
@@ -239,8 +282,14 @@ def fit(
             return _watched_loss(task, torch.cat(chunks), watched_target)
 
     best_loss = math.inf if start is None else watch()
-    best_epoch, best_weights = 0, copy.deepcopy(net.state_dict())
-    for epoch in range(1, hyperparameters.max_epochs + 1):
+    done, best_epoch, best_weights = 0, 0, copy.deepcopy(net.state_dict())
+    if checkpoints is not None and checkpoints.resume is not None:
+        done, best_loss, best_epoch = _resume(checkpoints.resume, net, best_weights, optimizer)
+
+    def write(path: Path) -> None:
+        _write(path, net, best_weights, optimizer, (epoch, best_loss, best_epoch))
+
+    for epoch in range(done + 1, hyperparameters.max_epochs + 1):
         net.train()
         total = 0.0
         for batch in torch.randperm(len(features)).split(hyperparameters.batch_size):
@@ -250,7 +299,7 @@ def fit(
             optimizer.step()
             total += float(loss) * len(batch)
         watched_loss = watch()
-        report(
+        stop = report(
             epoch,
             hyperparameters.max_epochs,
             {"train_loss": total / len(features), "validation_loss": watched_loss},
@@ -258,8 +307,10 @@ def fit(
         if watched_loss < best_loss:
             best_loss, best_epoch = watched_loss, epoch
             best_weights = copy.deepcopy(net.state_dict())
-        elif epoch - best_epoch >= hyperparameters.patience:
+        if stop or epoch - best_epoch >= hyperparameters.patience:
             break
+        if checkpoints is not None and epoch < hyperparameters.max_epochs:
+            checkpoints.keep(write)
     net.load_state_dict(best_weights)
     older = 0 if start is None else start.units
     return Net(net, shape, {**architecture, "epochs": older + best_epoch})

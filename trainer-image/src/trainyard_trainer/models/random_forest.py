@@ -17,6 +17,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from trainyard_schema import RandomForestHyperparameters
 
 from trainyard_trainer.models import (
+    Checkpoints,
     Part,
     Prediction,
     Report,
@@ -161,6 +162,7 @@ def fit(
     threads: int,
     report: Report,
     start: Forest | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Forest:
     """Grow all trees. Their number in a chunk follows the time that the one before took; it does
     not change the trees. The trees of `start` stay as they are, and new ones are grown like them
@@ -182,23 +184,40 @@ def fit(
         model.estimators_ = list(model.estimators_)
     model.set_params(warm_start=True, n_jobs=threads, random_state=seed, **settings)
     with_out_of_bag = validation is None and shape.task != Task.REGRESSION
-    done, chunk = 0, threads
-    while done < total:
+    if checkpoints is not None and checkpoints.resume is not None:
+        model = load(checkpoints.resume, shape, threads=threads)._model
+    done = len(getattr(model, "estimators_", ())) - older
+    chunk, stop = threads, False
+
+    def write(path: Path) -> None:
+        Forest(model, shape, threads, chosen).save(path)
+
+    while done < total and not stop:
         since = time.monotonic()
         grown = min(total - done, chunk)
-        model.n_estimators = older + done + grown
-        model.oob_score = with_out_of_bag and done + grown == total
-        with warnings.catch_warnings():
-            # Few trees leave rows that all of them drew; those are NaN.
-            warnings.filterwarnings("ignore", "Some inputs do not have OOB scores", UserWarning)
-            model.fit(train.features, train.target)
+        model.set_params(n_estimators=older + done + grown, n_jobs=threads)
+        model.fit(train.features, train.target)
         done += grown
         per_tree = max((time.monotonic() - since) / grown, 1e-6)
         chunk = threads * max(1, min(64, int(_CHUNK_SECONDS / per_tree / threads)))
-        report(done, total, {})
-    model.set_params(warm_start=False, oob_score=False)
-    found = forest_defaults.out_of_bag(model) if with_out_of_bag else None
+        stop = bool(report(done, total, {}))
+        if checkpoints is not None and done < total and not stop:
+            checkpoints.keep(write)
+    found = _out_of_bag(model, train) if with_out_of_bag else None
+    model.set_params(warm_start=False)
     return Forest(model, shape, threads, chosen, found)
+
+
+def _out_of_bag(model: _Model, train: Part) -> Prediction:
+    """What the trees of a forest that is grown say about the rows that they did not draw."""
+    model.oob_score = True
+    with warnings.catch_warnings():
+        # No tree is to be grown. Few trees leave rows that all of them drew; those are NaN.
+        warnings.filterwarnings("ignore", "Warm-start fitting without increasing", UserWarning)
+        warnings.filterwarnings("ignore", "Some inputs do not have OOB scores", UserWarning)
+        model.fit(train.features, train.target)
+    model.oob_score = False
+    return forest_defaults.out_of_bag(model)
 
 
 def _like(
