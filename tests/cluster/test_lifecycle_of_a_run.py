@@ -44,6 +44,20 @@ def test_cancel_by_kubectl_deletes_the_pod_and_keeps_the_record(kube: Kube, runn
         kube.batch.read_namespaced_job(str(status.job_name), kube.namespace)
 
 
+def test_cancel_saves_what_is_trained_by_then(kube: Kube, submit: Submit) -> None:
+    run = submit(**ENDLESS, onCancel="save")
+    run.until(lambda status: status.progress is not None and (status.progress.done or 0) > 0)
+    run.patch(cancel=True)
+    status = run.until_phase(Phase.CANCELLED, timeout=60)
+    (saved,) = status.models
+    assert saved.partial
+    assert saved.version in str(status.message)
+    files = versions_of(kube, str(status.model))
+    assert f"models/{status.model}/neural-net/{saved.version}/manifest.json" in files
+    assert not any(name.endswith("current.json") for name in files)
+    assert run.pods == []
+
+
 def test_cancel_is_final(running: Run) -> None:
     running.patch(cancel=True)
     with pytest.raises(StepError, match="cancel is final"):

@@ -7,9 +7,12 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +31,7 @@ from trainyard_schema import (
     TrainingJobSpec,
     run_config,
 )
+from trainyard_schema.run import RunProgress
 
 BUCKET = "trainyard"
 FAST = {
@@ -123,6 +127,8 @@ class Trainer:
     environment: dict[str, str] = field(default_factory=dict)
     document: str = ""
     bucket: str = BUCKET
+    preamble: str = ""
+    """Python that the process runs first."""
     _number: int = 0
 
     def put(self, frame: pd.DataFrame, key: str = "data/table.csv") -> None:
@@ -151,10 +157,10 @@ class Trainer:
         self.termination = self.folder / f"termination-{self._number}"
         return self._popen(port)
 
-    def start_again(self, document: str) -> subprocess.Popen[str]:
+    def start_again(self, document: str, *, port: int = 0) -> subprocess.Popen[str]:
         """Another run of a RunConfig given as JSON."""
         self.document = document
-        return self._popen(0)
+        return self._popen(port)
 
     def _popen(self, port: int) -> subprocess.Popen[str]:
         environment = os.environ | {
@@ -166,18 +172,27 @@ class Trainer:
             "PYTHONWARNINGS": "ignore",
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "trainyard_trainer.main"],
+            [
+                sys.executable,
+                "-c",
+                f"{self.preamble}\nfrom trainyard_trainer import main; main.main()",
+            ],
             env=environment | self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
 
-    def wait(self, process: subprocess.Popen[str], timeout: float = 60) -> Outcome:
+    def wait(
+        self,
+        process: subprocess.Popen[str],
+        timeout: float = 60,
+        termination: Path | None = None,
+    ) -> Outcome:
         output, _ = process.communicate(timeout=timeout)
         sys.stdout.write(output)
         lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-        text = self.termination.read_text()
+        text = (termination or self.termination).read_text()
         assert len(text.encode()) < 4096
         return Outcome(process.returncode, RunResult.model_validate_json(text), lines)
 
@@ -250,6 +265,28 @@ def wait_for_line(process: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"{text!r} never came:\n{seen}")
 
 
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_units(process: subprocess.Popen[str], port: int, units: int) -> int:
+    """The units done, once they are at least `units`, as the trainer on this port serves them."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/progress", timeout=2) as answer:
+                done = RunProgress.model_validate_json(answer.read()).progress.done
+        except urllib.error.URLError:
+            done = None
+        if done is not None and done >= units:
+            return done
+        time.sleep(0.02)
+    raise AssertionError(f"{units} units were never done")
+
+
 def stop(process: subprocess.Popen[str]) -> float:
     """Seconds from SIGTERM to the end of the process."""
     since = time.monotonic()
@@ -261,6 +298,16 @@ def stop(process: subprocess.Popen[str]) -> float:
 @pytest.fixture(name="wait_for_line")
 def wait_for_line_fixture() -> Callable[..., str]:
     return wait_for_line
+
+
+@pytest.fixture(name="wait_for_units")
+def wait_for_units_fixture() -> Callable[..., int]:
+    return wait_for_units
+
+
+@pytest.fixture
+def port() -> int:
+    return unused_port()
 
 
 @pytest.fixture(name="stop")

@@ -70,3 +70,10 @@ def test_integers_beyond_floats_are_the_nearest_float() -> None:
     column = pa.chunked_array([[2**60 + 1, 2**53 + 1]])
     assert convert("n", column, ColumnKind.NUMBER).to_pylist() == [2.0**60, 2.0**53]
     assert numbers(column).tolist() == [2.0**60, 2.0**53]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ColumnKind if kind != ColumnKind.EMPTY])
+@pytest.mark.parametrize("empty", [pa.null(), pa.float64(), pa.string(), pa.bool_()])
+def test_a_column_without_values_can_be_of_any_kind(kind: ColumnKind, empty: pa.DataType) -> None:
+    found = convert("a", pa.chunked_array([pa.nulls(3, empty)]), kind)
+    assert found.to_pylist() == [None] * 3

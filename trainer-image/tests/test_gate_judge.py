@@ -232,9 +232,10 @@ def test_a_candidate_that_predicts_something_else_than_in_training(
     assert (found.golden_difference or 0) > 10
 
 
-def test_a_candidate_without_golden_rows(judged: Judge, changed: Changed) -> None:
-    reason = _reason(judged(changed("xgboost", {GOLDEN_ROWS: None})))
-    assert reason.startswith(f"the version has no {GOLDEN_ROWS}")
+@pytest.mark.parametrize("name", [GOLDEN_ROWS, HOLDOUT])
+def test_a_candidate_without_rows(judged: Judge, changed: Changed, name: str) -> None:
+    found = judged(changed("xgboost", {name: None}), "xgboost", margin=0, maxLatencyMs=1)
+    assert _reason(found).startswith(f"the version has no {name}")
 
 
 def test_a_model_file_that_is_none(judged: Judge, changed: Changed) -> None:

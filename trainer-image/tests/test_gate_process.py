@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from trainyard_schema import Gate, StorageConfig
 from trainyard_trainer import memory
+from trainyard_trainer.gate import stage
 from trainyard_trainer.gate.case import Assessment, Case
 from trainyard_trainer.gate.process import GateProcess, environment
+from trainyard_trainer.gate.stage import file_verdict
 
 
 @pytest.fixture
@@ -136,3 +138,37 @@ def test_an_interruption_before_it_starts(filed: Any) -> None:
     process.abandon(1)
     assert process.judge().verdict.undecided
     assert process._process is None
+
+
+def test_the_verdict_of_an_earlier_run_stays(s3: Any, endpoint: str) -> None:
+    folder = "models/made/xgboost/20260101T000000Z-00000000/"
+    case = Case(
+        candidate=f"s3://trainyard/{folder}",
+        gate=Gate(),
+        storage=StorageConfig(bucket="trainyard", endpoint_url=endpoint),
+        seed=1,
+        threads=1,
+    )
+    for uid in ("first", "second"):
+        file_verdict(case, Assessment.failed(case, uid), uid)
+    found = {
+        name: s3.get_object(Bucket="trainyard", Key=folder + name)["Body"].read()
+        for name in ("verdict.json", "verdict-second.json")
+    }
+    reasons = [Assessment.model_validate_json(body).reasons for body in found.values()]
+    assert reasons == [["first"], ["second"]]
+
+
+def test_a_verdict_that_cannot_be_filed_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stage, "_FILING_SECONDS", 0.1)
+    case = Case(
+        candidate="s3://no-such-bucket/models/made/xgboost/20260101T000000Z-00000000/",
+        gate=Gate(),
+        storage=StorageConfig(bucket="no-such-bucket", endpoint_url="http://127.0.0.1:1"),
+        seed=1,
+        threads=1,
+    )
+    file_verdict(case, Assessment.failed(case, "why"), "uid")
+    assert "the verdict is not filed" in capsys.readouterr().out

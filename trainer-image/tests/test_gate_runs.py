@@ -143,3 +143,18 @@ def test_a_slice_by_a_column_that_is_not_learned_from(trainer: Any, make_frame: 
     assert {item.value for item in slices or []} == {"Oslo", "Rome", "Lima", "Kyiv", "(missing)"}
     schema = json.loads((trainer.download(result) / "schema.json").read_text())
     assert "city" not in {feature["name"] for feature in schema["features"]}
+
+
+def test_an_unchanged_version_is_judged_beside_the_champion_of_now(
+    trainer: Any, make_frame: MakeFrame
+) -> None:
+    trainer.put(make_frame("binary"))
+    asked = {"gate": {"margin": 0.01}, "skipIfUnchanged": True}
+    first = trainer.run("xgboost", **asked).result
+    again = trainer.run("xgboost", champion=first.version.uri, **asked).result
+    assert again.version.unchanged
+    assert again.version.version == first.version.version
+    assert (first.verdict.champion, first.verdict.lower_bound) == (None, None)
+    assert (again.verdict.champion, again.verdict.lower_bound) == (first.version.uri, "0")
+    # The evidence of the first run is not replaced.
+    assert _filed_verdict(trainer, again).verdict == first.verdict

@@ -55,11 +55,11 @@ def test_predictions_of_other_rows_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("task", "moved", "fails"),
     [
-        (Task.BINARY, 5e-5, False),
-        (Task.BINARY, 2e-4, True),
+        (Task.BINARY, 5e-6, False),
+        (Task.BINARY, 2e-5, True),
         (Task.BINARY, np.nan, True),
-        (Task.MULTICLASS, 2e-4, True),
-        (Task.REGRESSION, 5e-5, False),
+        (Task.MULTICLASS, 2e-5, True),
+        (Task.REGRESSION, 5e-6, False),
         (Task.REGRESSION, 2e-3, True),
     ],
 )

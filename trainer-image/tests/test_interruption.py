@@ -1,8 +1,7 @@
-"""SIGTERM at any stage: gone within five seconds, reason Interrupted, no visible version, nothing
-left behind.
+"""SIGTERM in training: gone within five seconds, reason Interrupted, no visible version, nothing
+left behind. `test_storage_faults` has it in mid-upload.
 """
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -40,27 +39,3 @@ def test_in_training(
     assert stop(process) < 5
     _check_interrupted(trainer, process)
     assert keys("models/") == []
-
-
-def test_in_upload(
-    trainer: Any,
-    s3: Any,
-    make_frame: MakeFrame,
-    keys: Callable[..., list[str]],
-    stop: Callable[..., float],
-) -> None:
-    """The forest's file is large enough for a multipart upload, which takes a while to be sent and
-    read back.
-    """
-    trainer.put(make_frame("binary", rows=4000))
-    large = {"n_estimators": 1500, "min_samples_leaf": 1}
-    process = trainer.start("random-forest", hyperparameters=large)
-    deadline = time.monotonic() + 60
-    while not s3.list_multipart_uploads(Bucket="trainyard").get("Uploads"):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    assert stop(process) < 5
-    _check_interrupted(trainer, process)
-    assert [key for key in keys("models/") if key.endswith(("manifest.json", "current.json"))] == []
-    assert s3.list_multipart_uploads(Bucket="trainyard").get("Uploads") is None

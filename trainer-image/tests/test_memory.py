@@ -66,6 +66,15 @@ def test_a_booster_needs_some_copies_of_the_matrix() -> None:
     assert 1 < (more[1] - more[0]) / (10**5 * 30 * 4) < 5
 
 
+def test_a_booster_that_continues_needs_more() -> None:
+    given = XGBoostHyperparameters()
+    once, further = (
+        needed(given, ModelType.XGBOOST, rows=10**6, columns=30, outputs=2, continued=continued)
+        for continued in (False, True)
+    )
+    assert further - once == 2 * 10**6 * 30 * 4
+
+
 def test_a_forest_needs_room_for_its_nodes() -> None:
     def trees(**given: int) -> int:
         return _needed(RandomForestHyperparameters(**given), ModelType.RANDOM_FOREST, 10**6)

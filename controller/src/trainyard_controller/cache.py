@@ -1,6 +1,7 @@
 """What the operator knows of TrainingJobs, their Jobs and their pods."""
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 
 from trainyard_controller import pods
 from trainyard_controller.objects import (
@@ -11,6 +12,9 @@ from trainyard_controller.objects import (
     slim_job,
     slim_pod,
 )
+
+LAST_WORDS_SECONDS = 4.0
+"""How much later than a listing the watch may tell how a pod ended."""
 
 
 def _is_news(known: Document | None, fresh: Document) -> bool:
@@ -30,13 +34,16 @@ class Cache:
     Each `put` tells whether it brought news.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._training_jobs: dict[Key, TrainingJob] = {}
         self._keys: dict[str, Key] = {}
         self._runs: dict[str, dict[Key, TrainingJob]] = {}
         self._jobs: dict[str, Document] = {}
         self._pods: dict[str, dict[str, Document]] = {}
         self._gone_pods: dict[str, dict[str, Document]] = {}
+        self._clock = clock
+        self._missed: dict[str, float] = {}
+        """When pods that are still known were first missing in a listing, by their uid."""
 
     def training_job(self, key: Key) -> TrainingJob | None:
         """The TrainingJob of that name."""
@@ -87,7 +94,8 @@ class Cache:
     def _forget(self, training_job: TrainingJob) -> None:
         self._keys.pop(training_job.uid, None)
         self._jobs.pop(training_job.job_name, None)
-        self._pods.pop(training_job.uid, None)
+        for pod_uid in self._pods.pop(training_job.uid, {}):
+            self._missed.pop(pod_uid, None)
         self._gone_pods.pop(training_job.uid, None)
         self._forget_run(training_job)
 
@@ -141,6 +149,7 @@ class Cache:
     def drop_pod(self, document: Document) -> bool:
         """Take note that a pod is gone, and of how it looked in the end."""
         owner, pod_uid = owner_uid(document), document["metadata"]["uid"]
+        self._missed.pop(pod_uid, None)
         if owner is None or self._pods.get(owner, {}).pop(pod_uid, None) is None:
             return False
         key = self._keys.get(owner)
@@ -149,12 +158,23 @@ class Cache:
         return True
 
     def replace_pods(self, uid: str, documents: Iterable[Document]) -> bool:
-        """Take note of all pods that a TrainingJob has now."""
+        """Take note of all pods that a TrainingJob has now.
+
+        A listing may be ahead of the watch, and only the watch tells what a pod left that ended a
+        moment ago. So a pod that ran when last seen is believed to be gone a few seconds later.
+        """
         fresh = {document["metadata"]["uid"]: document for document in documents}
+        for key in fresh:
+            self._missed.pop(key, None)
         lost = [pod for key, pod in self._pods.get(uid, {}).items() if key not in fresh]
-        dropped = [self.drop_pod(pod) for pod in lost]
+        dropped = [self.drop_pod(pod) for pod in lost if self._surely_gone(pod)]
         put = [self.put_pod(document) for document in fresh.values()]
         return any(dropped) or any(put)
+
+    def _surely_gone(self, pod: Document) -> bool:
+        now = self._clock()
+        since = self._missed.setdefault(pod["metadata"]["uid"], now)
+        return not pods.is_running(pod) or now - since >= LAST_WORDS_SECONDS
 
     def running_pods(self) -> list[tuple[Key, Document]]:
         """The pods whose trainers run, of unfinished TrainingJobs."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from trainyard_schema import EXIT_CODES, RunConfig, TrainingJobSpec, names
-from trainyard_schema.run import NOT_RETRIED, OOM_EXIT_CODE
+from trainyard_schema.run import NOT_RETRIED, OOM_EXIT_CODE, SAVE_SECONDS
 from trainyard_schema.status import Reason
 
 from trainyard_controller.objects import TrainingJob
@@ -71,13 +71,19 @@ def _container(spec: TrainingJobSpec, run: RunConfig, settings: Settings) -> dic
     }
 
 
+def _grace_period_seconds(spec: TrainingJobSpec) -> int:
+    """How long a pod may take to end. A pod that saves takes what it needs of it, not all."""
+    saving = SAVE_SECONDS if spec.on_cancel == "save" else 0
+    return saving + TERMINATION_GRACE_PERIOD_SECONDS
+
+
 def _pod_spec(spec: TrainingJobSpec, run: RunConfig, settings: Settings) -> dict[str, Any]:
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
         "serviceAccountName": settings.trainer_service_account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": TERMINATION_GRACE_PERIOD_SECONDS,
+        "terminationGracePeriodSeconds": _grace_period_seconds(spec),
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": USER_ID,

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from trainyard_controller import log as logs
 from trainyard_controller.cache import Cache
+from trainyard_controller.checkpoints import Checkpoints
 from trainyard_controller.client import connect
 from trainyard_controller.health import Health, StaleError
 from trainyard_controller.kube import Api
@@ -79,12 +80,14 @@ async def run(settings: Settings) -> None:
             interval=settings.progress_seconds,
             instance=instance,
         )
+        store = ObjectStore(settings.storage)
         reconcile = Reconciler(
             api=api,
             cache=cache,
             queue=queue,
             poller=poller,
             recorder=recorder,
+            checkpoints=Checkpoints(store),
             settings=settings,
         )
         reconcile_model = ModelReconciler(
@@ -94,7 +97,7 @@ async def run(settings: Settings) -> None:
             queue=model_queue,
             runs=cache,
             run_queue=queue,
-            store=ObjectStore(settings.storage),
+            store=store,
             instance=instance,
         )
         await _prime(api, model_api, cache)

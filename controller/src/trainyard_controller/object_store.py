@@ -1,6 +1,7 @@
 """The object store, as far as the operator needs it: small documents, listings, deletions."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 READ_TIMEOUT_SECONDS = 10.0
+AWAY_SECONDS = 5.0
+"""So long a store that did not answer is not asked again: one Model waits for it, not each."""
 _CHANGED = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _MISSING = {"NoSuchKey", "404"}
 
@@ -50,6 +53,8 @@ class ObjectStore:
 
     def __init__(self, storage: StorageConfig) -> None:
         self.bucket = storage.bucket
+        self._away_until = 0.0
+        self._why_away = ""
         self._client: S3Client = boto3.client(
             "s3",
             endpoint_url=storage.endpoint_url,
@@ -128,6 +133,8 @@ class ObjectStore:
 
     async def _call(self, function: Callable[[], T]) -> T:
         def call() -> T:
+            if time.monotonic() < self._away_until:
+                raise StoreError(self._why_away)
             with self._errors():
                 return function()
 
@@ -142,8 +149,9 @@ class ObjectStore:
                 f"the object store refuses access to bucket {self.bucket} ({_code(error)})"
             ) from error
         except BotoCoreError as error:
-            kind = type(error).__name__
-            raise StoreError(f"the object store cannot be reached ({kind})") from error
+            self._why_away = f"the object store cannot be reached ({type(error).__name__})"
+            self._away_until = time.monotonic() + AWAY_SECONDS
+            raise StoreError(self._why_away) from error
 
 
 def _code(error: ClientError) -> str:

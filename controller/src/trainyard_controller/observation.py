@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from trainyard_schema import Metric, ModelType, ModelVersion, Reason, TrainingJobSpec, Verdict
+from trainyard_schema import (
+    Metric,
+    ModelType,
+    ModelVersion,
+    Reason,
+    RunResult,
+    TrainingJobSpec,
+    Verdict,
+)
 from trainyard_schema.run import RunProgress
 
 from trainyard_controller import leaderboard, pods, verdicts
@@ -54,8 +62,13 @@ class Observation:
     @cached_property
     def _merged(self) -> tuple[list[ModelVersion], list[Metric]]:
         before = self.training_job.status
-        results = [found for pod in self.all_pods if (found := pods.published(pod)) is not None]
+        results = [found for pod in self.all_pods if (found := self._result(pod)) is not None]
         return leaderboard.merge(before.models, before.metrics, results)
+
+    def _result(self, pod: Document) -> RunResult | None:
+        # What a pod saved that was stopped by something else than cancel is not what the run is to
+        # leave: another attempt follows.
+        return pods.published(pod) or (pods.saved(pod) if self.spec.cancel else None)
 
     @property
     def models(self) -> list[ModelVersion]:
@@ -76,12 +89,17 @@ class Observation:
 
     @cached_property
     def uploaded(self) -> list[ModelType]:
-        """The model types with a version."""
-        return [model.model_type for model in self.models]
+        """The model types with a whole version."""
+        return [model.model_type for model in self.models if not model.partial]
+
+    @cached_property
+    def partial(self) -> list[ModelVersion]:
+        """What was saved of model types that are not complete."""
+        return [model for model in self.models if model.partial]
 
     @cached_property
     def missing(self) -> list[ModelType]:
-        """The model types without a version."""
+        """The model types without a whole version."""
         return [kind for kind in self.spec.model_types if kind not in self.uploaded]
 
     @cached_property

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from trainyard_schema import ModelType, Phase, Reason
+from trainyard_schema import ModelVersion, Phase, Reason
 
 from trainyard_controller import pods, verdicts
 from trainyard_controller.objects import Document, parse_time
@@ -41,13 +41,21 @@ def finished_condition(job: Document) -> Document | None:
     return None
 
 
-def uploaded_message(uploaded: Sequence[ModelType]) -> str:
-    """Says which model types have a version."""
-    return f"uploaded {', '.join(uploaded)}"
+def uploaded_message(models: Sequence[ModelVersion]) -> str:
+    """Says which model types have a new version, and which one that was there before."""
+    whole = [model for model in models if not model.partial]
+    new = [str(model.model_type) for model in whole if not model.unchanged]
+    same = [f"{model.model_type} {model.version}" for model in whole if model.unchanged]
+    told = [("uploaded", new), ("unchanged since", same)]
+    return "; ".join(f"{what} {', '.join(names)}" for what, names in told if names)
+
+
+def _saved_message(model: ModelVersion) -> str:
+    return f"saved partial version {model.version} of {model.model_type}"
 
 
 def _success_message(seen: Observation) -> str:
-    parts = [uploaded_message(seen.uploaded), verdicts.summary(seen.verdicts)]
+    parts = [uploaded_message(seen.models), verdicts.summary(seen.verdicts)]
     return "; ".join(filter(None, parts))[:MESSAGE_LENGTH]
 
 
@@ -61,7 +69,7 @@ def _end(seen: Observation) -> Outcome | None:
     if seen.spec.cancel:
         if seen.pods:
             return None
-        message = "cancelled by spec.cancel"
+        message = "; ".join(["cancelled by spec.cancel", *map(_saved_message, seen.partial)])
         return Outcome(phase=Phase.CANCELLED, message=message, completion_time=seen.now)
     if name is None or seen.active_pods:
         return None
@@ -88,7 +96,7 @@ def _end_of_job(seen: Observation, job: Document) -> Outcome | None:
         problem = _why_missing(seen, condition)
     message = problem.message
     if seen.uploaded:
-        message += f"; {uploaded_message(seen.uploaded)}"
+        message += f"; {uploaded_message(seen.models)}"
     return Outcome(
         phase=Phase.FAILED,
         reason=problem.reason,

@@ -110,6 +110,13 @@ def published(pod: Document) -> RunResult | None:
     return found if found is not None and found.version is not None else None
 
 
+def saved(pod: Document) -> RunResult | None:
+    """The result of a trainer that was stopped and left a partial version; None for all others."""
+    found = result(pod)
+    partial = found is not None and found.version is not None and found.version.partial
+    return found if partial else None
+
+
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
     return lines[-1].strip()[:500] if lines else ""

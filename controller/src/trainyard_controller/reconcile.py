@@ -19,6 +19,7 @@ from trainyard_schema.hyperparameters import HyperparameterError
 
 from trainyard_controller import pods
 from trainyard_controller.cache import Cache
+from trainyard_controller.checkpoints import Checkpoints
 from trainyard_controller.errors import ConflictError, RefusedError
 from trainyard_controller.job import build_job
 from trainyard_controller.kube import Api
@@ -54,6 +55,7 @@ class Reconciler:
         queue: WorkQueue[Key],
         poller: ProgressPoller,
         recorder: Recorder,
+        checkpoints: Checkpoints,
         settings: Settings,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -62,6 +64,7 @@ class Reconciler:
         self._queue = queue
         self._poller = poller
         self._recorder = recorder
+        self._checkpoints = checkpoints
         self._settings = settings
         self._now = now
         self._refusals: dict[str, Problem] = {}
@@ -76,6 +79,7 @@ class Reconciler:
         if training_job.finished:
             self._forget(key, training_job)
             await self._collect_garbage(training_job)
+            await self._checkpoints.retry(training_job.uid)
             return
         try:
             spec, run = self._read_spec(training_job)
@@ -149,7 +153,12 @@ class Reconciler:
                 status = self._status(training_job, spec, job, refusal)
                 if status.phase not in TERMINAL_PHASES:
                     self._queue.add(training_job.key)
+        await self._write(training_job, status)
+
+    async def _write(self, training_job: TrainingJob, status: TrainingJobStatus) -> None:
         await self._recorder.write(training_job, status)
+        if status.phase in (Phase.CANCELLED, Phase.FAILED):
+            await self._checkpoints.remove(training_job.uid)
 
     def _status(
         self,

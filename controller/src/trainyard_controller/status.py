@@ -124,7 +124,7 @@ def _set_way(conditions: Conditions[Condition], seen: Observation, stands: Outco
         conditions.set(ConditionType.POD_READY, "False", why)
 
     if not seen.missing:
-        message = uploaded_message(seen.uploaded)
+        message = uploaded_message(seen.models)
         conditions.set(ConditionType.MODEL_UPLOADED, "True", "Uploaded", message)
 
     if stands.phase is Phase.SUSPENDED:

@@ -156,6 +156,7 @@ The cluster stays up. Worth trying next:
   kubectl describe tj {name}
   kubectl apply -f examples/xgboost.yaml       train one model type
   kubectl patch tj churn-xgboost --type merge -p '{{"spec": {{"cancel": true}}}}'
+  kubectl apply -f examples/retrain.yaml       three Models: retrained, judged, rolled back
   curl -H "Authorization: Bearer $(make -s token)" {API_URL}/train/models/available
   {API_URL}/docs                   the REST API, with examples
   make demo DATA=path/to/file.csv TARGET=column

@@ -33,6 +33,7 @@ GOLDEN_ROWS = "golden-rows.parquet"
 VERDICT = "verdict.json"
 """Written after the manifest, so not among its files; no model is loaded from it."""
 CHECKPOINTS_PREFIX = "checkpoints"
+FINGERPRINTS = "fingerprints"
 
 
 def champion_key(model: str) -> str:
@@ -87,6 +88,10 @@ class VersionKey(NamedTuple):
             return None
         return cls(parts[1], ModelType(parts[2]), parts[3])
 
+    def fingerprint(self, sha256: str) -> str:
+        """Key of the object that tells which version was left by what has this fingerprint."""
+        return f"{MODELS_PREFIX}/{self.model}/{self.model_type}/{FINGERPRINTS}/{sha256}.json"
+
     @classmethod
     def from_manifest_key(cls, key: str) -> Self | None:
         """Read back a manifest's key; None for any other key."""
@@ -104,6 +109,14 @@ class ManifestFile(Model):
     name: str
     size_bytes: int = Field(ge=0)
     sha256: str
+
+
+class FingerprintRecord(Model):
+    """`fingerprints/<sha256>.json`: the last version that was trained from the same. It may be gone
+    by now.
+    """
+
+    version: str
 
 
 class DataSource(Model):
@@ -159,7 +172,9 @@ class Manifest(Model):
     libraries: dict[str, str] = Field(description="Version of Python and of each library, by name.")
     requester: str | None = None
     parent_version: str | None = Field(
-        default=None, description="The current version when this one was trained, if there was one."
+        default=None,
+        description="The version that this one continues; with mode full the current one when it "
+        "was trained, if there was one.",
     )
     training_job: str = Field(description="namespace/name of the TrainingJob.")
     training_job_uid: str

@@ -36,6 +36,9 @@ NOT_RETRIED = (
 )
 """Failures that another attempt cannot mend."""
 
+SAVE_SECONDS = 110
+"""How long an interrupted run with `onCancel: save` may take to file what it has."""
+
 OOM_EXIT_CODE = 137
 """SIGKILL: what the kernel's OOM killer leaves."""
 

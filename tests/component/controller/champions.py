@@ -8,6 +8,7 @@ from trainyard_schema import (
     Manifest,
     ModelStatus,
     ModelType,
+    RunResult,
     TransitionRecord,
     VersionKey,
 )
@@ -91,28 +92,47 @@ class ChampionLab:
 
         Also while no operator runs.
         """
-        key = self.file(name, version)
-        lab = self.models.lab
-        compared = lab.training_job(run)["spec"].get("champion")
-        found = {"modelType": XGBOOST, "version": version, "passed": passed, **verdict}
-        filed = {
-            "modelType": XGBOOST,
-            "version": version,
-            "uri": f"s3://{BUCKET}/{key.prefix}",
-            "sha256": "ab" * 32,
-            "sizeBytes": 1,
-            "current": False,
-            "durationSeconds": 1.5,
-        }
-        metric = {"modelType": XGBOOST, "name": "roc_auc", "value": "0.84", "split": "holdout"}
+        result = self.result(name, run, version, passed=passed, **verdict).to_dict()
         status = {
             "phase": "Succeeded",
             "completionTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "models": [filed],
-            "metrics": [metric],
-            "verdicts": [{**({"champion": compared} if compared else {}), **found}],
+            "models": [result["version"]],
+            "metrics": result["metrics"],
+            "verdicts": [result["verdict"]],
         }
+        lab = self.models.lab
         lab.rest.patch(f"{lab.training_jobs}/{run}/status", {"status": status})
+
+    def result(
+        self, name: str, run: str, version: str, *, passed: bool = True, **verdict: Any
+    ) -> RunResult:
+        """What the run's pod says in the end; its version is in the store by then."""
+        key = self.file(name, version)
+        compared = self.models.lab.training_job(run)["spec"].get("champion")
+        return RunResult.model_validate(
+            {
+                "modelType": XGBOOST,
+                "version": {
+                    "modelType": XGBOOST,
+                    "version": version,
+                    "uri": f"s3://{BUCKET}/{key.prefix}",
+                    "sha256": "ab" * 32,
+                    "sizeBytes": 1,
+                    "current": False,
+                    "durationSeconds": 1.5,
+                },
+                "metrics": [
+                    {"modelType": XGBOOST, "name": "roc_auc", "value": "0.84", "split": "holdout"}
+                ],
+                "verdict": {
+                    "modelType": XGBOOST,
+                    "version": version,
+                    "passed": passed,
+                    **({"champion": compared} if compared else {}),
+                    **verdict,
+                },
+            }
+        )
 
     def judged(self, name: str, version: str, outcome: str) -> ModelStatus:
         """The status once this has become of a version."""

@@ -1,9 +1,10 @@
 """What the operator does to a real API server, fault by fault."""
 
+import json
 import signal
 
 import pytest
-from trainyard_schema import ModelType, Reason, RunResult, names
+from trainyard_schema import ModelType, Reason, RunResult, Verdict, names
 
 from ..control_plane import wait_for
 from .conftest import DEAF, Lab
@@ -52,6 +53,29 @@ def test_a_whole_life_takes_five_writes_and_a_restart_none(lab: Lab) -> None:
     lab.until(another, "Starting")
     assert lab.writes == {"create jobs": 1, "update trainingjobs/status": 1}
     assert lab.training_job(name) == before
+
+
+def test_a_verdict_is_in_the_status_and_told(lab: Lab) -> None:
+    lab.start()
+    name = lab.submit(gate={"floor": 0.9})
+    left = RunResult.model_validate_json(result())
+    verdict = Verdict(
+        model_type=ModelType.XGBOOST,
+        version="20261123T090000Z-0badcafe",
+        passed=False,
+        reasons=["roc_auc is 0.84, below the floor of 0.9"],
+        metric="roc_auc",
+        value="0.84",
+    )
+    pod = lab.run_pod(name)
+    lab.until(name, "Running")
+    lab.end_pod(pod, 0, left.model_copy(update={"verdict": verdict}).to_json())
+    status = lab.until(name, "Succeeded")
+    assert status.verdicts == [verdict]
+    assert status.message == (
+        "uploaded xgboost; xgboost did not pass the gate: roc_auc is 0.84, below the floor of 0.9"
+    )
+    wait_for("both are told", lambda: sorted(lab.events(name)) == ["GateFailed", "Succeeded"])
 
 
 def test_sigterm_ends_it_well_and_soon(lab: Lab) -> None:
@@ -134,6 +158,9 @@ def test_a_name_taken_by_someone_else_waits_and_says_so(lab: Lab) -> None:
 def test_cancel_lasts_until_the_pod_is_gone(lab: Lab) -> None:
     lab.start()
     name = lab.submit()
+    uid = lab.training_job(name)["metadata"]["uid"]
+    for key in (uid, f"{uid}0"):
+        lab.s3.put(f"checkpoints/{key}/xgboost/checkpoint.json", "{}")
     pod = lab.pod(name)
     path = f"{lab.core}/pods/{pod['metadata']['name']}"
     # On a node, a pod that is deleted stays until its kubelet says that it has stopped.
@@ -150,6 +177,52 @@ def test_cancel_lasts_until_the_pod_is_gone(lab: Lab) -> None:
     status = lab.until(name, "Cancelled")
     assert status.attempts == 1
     assert status.last_failure is None
+    wait_for("its checkpoint is gone", lambda: lab.s3.keys(f"checkpoints/{uid}/") == [])
+    assert lab.s3.keys(f"checkpoints/{uid}0/") != []
+
+
+def test_checkpoints_are_removed_when_the_store_is_back(lab: Lab) -> None:
+    lab.start()
+    name = lab.submit()
+    uid = lab.training_job(name)["metadata"]["uid"]
+    lab.s3.put(f"checkpoints/{uid}/xgboost/checkpoint.json", "{}")
+    lab.until(name, "Starting")
+    with lab.s3.away():
+        lab.patch(name, cancel=True)
+        lab.until(name, "Cancelled")
+    wait_for("its checkpoint is gone", lambda: lab.s3.keys("checkpoints/") == [])
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_what_a_cancelled_pod_saved_is_heard(lab: Lab, away: bool) -> None:
+    process = lab.start()
+    name = lab.submit(onCancel="save")
+    pod = lab.pod(name)
+    path = f"{lab.core}/pods/{pod['metadata']['name']}"
+    binding = {"metadata": {"name": pod["metadata"]["name"]}, "target": {"name": "node"}}
+    lab.rest.post(f"{path}/binding", binding)
+    lab.run_pod(name)
+    lab.until(name, "Running")
+    lab.patch(name, cancel=True)
+    lab.until(name, "Cancelling")
+    wait_for("the pod is being deleted", lambda: lab.is_deleting(path))
+    if away:
+        process.kill()
+        process.wait()
+    document = json.loads(result()) | {"reason": "Interrupted", "message": "stopped"}
+    document["version"] |= {"partial": True, "current": False}
+    lab.end_pod(pod, 143, json.dumps(document))
+    if away:
+        lab.start()
+        wait_for("the version is recorded", lambda: lab.status(name).models)
+    # A kubelet deletes the pod as soon as its last words are told.
+    lab.rest.delete(path, gracePeriodSeconds=0)
+    status = lab.until(name, "Cancelled")
+    assert [model.partial for model in status.models] == [True]
+    assert status.message == (
+        "cancelled by spec.cancel; saved partial version 20261123T090000Z-0badcafe of xgboost"
+    )
+    assert lab.pods(name) == []
 
 
 def test_cancelled_while_the_operator_was_away(lab: Lab) -> None:

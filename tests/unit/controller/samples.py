@@ -169,6 +169,19 @@ def metric_of(kind: ModelType, value: str, name: str = "roc_auc") -> dict[str, A
     return {"modelType": kind.value, "name": name, "value": value, "split": "holdout"}
 
 
+def saved(kind: ModelType, value: str, version: str = "20261123T090200Z-0badcafe") -> str:
+    """The termination message of a trainer that was stopped and left a partial version."""
+    return RunResult.model_validate(
+        {
+            "modelType": kind,
+            "version": version_of(kind) | {"version": version, "partial": True, "current": False},
+            "metrics": [metric_of(kind, value)],
+            "reason": "Interrupted",
+            "message": f"stopped; saved partial version {version}",
+        }
+    ).to_json()
+
+
 def verdict_of(kind: ModelType, **fields: Any) -> dict[str, Any]:
     version = version_of(kind)["version"]
     return {"modelType": kind.value, "version": version, "passed": True, "reasons": [], **fields}

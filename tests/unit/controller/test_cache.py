@@ -1,4 +1,5 @@
-from trainyard_controller.cache import Cache
+from trainyard_controller.cache import LAST_WORDS_SECONDS, Cache
+from trainyard_controller.objects import Document
 from trainyard_schema import Phase, names
 
 from .samples import (
@@ -7,6 +8,7 @@ from .samples import (
     job,
     pod,
     running,
+    terminated,
     training_job_document,
 )
 
@@ -49,11 +51,39 @@ def test_a_pod_that_is_gone_stays_gone_and_is_remembered() -> None:
     assert not cache.drop_pod(running(version=301))
 
 
+def uids(documents: list[Document]) -> list[str]:
+    return [one["metadata"]["uid"] for one in documents]
+
+
 def test_a_listing_replaces_what_was_known() -> None:
-    cache = filled()
+    cache = Cache()
+    cache.put_training_job(training_job_document())
+    cache.put_pod(pod(version=300))
     assert cache.replace_pods(UID, [running(1, version=310)])
-    assert [one["metadata"]["uid"] for one in cache.pods(UID)] == ["pod-1"]
+    assert uids(cache.pods(UID)) == ["pod-1"]
     assert not cache.replace_pods(UID, [running(1, version=310)])
+
+
+def test_what_a_pod_left_is_heard_also_where_a_listing_is_ahead_of_the_watch() -> None:
+    cache = filled()
+    assert not cache.replace_pods(UID, [])
+    assert cache.drop_pod(terminated(143, "last words", version=301))
+    (gone,) = cache.gone_pods(UID)
+    assert gone["status"]["containerStatuses"][0]["state"]["terminated"]["message"] == "last words"
+
+
+def test_a_watch_that_stays_silent_is_not_waited_for() -> None:
+    now = [100.0]
+    cache = Cache(clock=lambda: now[0])
+    cache.put_training_job(training_job_document())
+    cache.put_pod(running(version=300))
+    assert not cache.replace_pods(UID, [])
+    assert not cache.replace_pods(UID, [running(version=300)])
+    now[0] += LAST_WORDS_SECONDS
+    assert not cache.replace_pods(UID, [])
+    now[0] += LAST_WORDS_SECONDS
+    assert cache.replace_pods(UID, [])
+    assert (uids(cache.pods(UID)), uids(cache.gone_pods(UID))) == ([], ["pod-0"])
 
 
 def test_created_again_under_the_same_name_it_inherits_nothing() -> None:

@@ -193,6 +193,11 @@ def test_what_is_asked_for_reaches_job_and_pod() -> None:
     assert pod["imagePullSecrets"] == [{"name": "a"}, {"name": "b"}]
 
 
+def test_a_run_that_saves_has_the_time_to_do_so() -> None:
+    pod = job_of(onCancel="save")["spec"]["template"]["spec"]
+    assert pod["terminationGracePeriodSeconds"] == 120
+
+
 @pytest.mark.parametrize("model", ["x", "m" * 63])
 def test_labels_are_valid_for_any_model_name(model: str) -> None:
     label = job_of(model=model)["metadata"]["labels"][names.MODEL_LABEL]

@@ -1,5 +1,11 @@
 import pytest
-from trainyard_controller.leaderboard import LOWER_IS_BETTER, best, merge, primary_metric
+from trainyard_controller.leaderboard import (
+    LOWER_IS_BETTER,
+    best,
+    merge,
+    metric_text,
+    primary_metric,
+)
 from trainyard_schema import Metric, ModelType, ModelVersion, RunResult
 
 from .samples import metric_of, version_of
@@ -53,3 +59,26 @@ def test_what_is_known_stays_and_what_is_new_is_filed_in_order() -> None:
     )
     assert models == [new, first]
     assert [(m.model_type, m.value) for m in numbers] == [(XGBOOST, "0.7"), (NET, "0.8")]
+
+
+def test_a_partial_version_gives_way_to_a_later_and_to_a_whole_one() -> None:
+    def result(version: str, value: str, *, partial: bool | None) -> RunResult:
+        fields = {"version": version, "partial": partial}
+        found = ModelVersion.model_validate(version_of(XGBOOST)).model_copy(update=fields)
+        return RunResult(version=found, metrics=metrics("roc_auc", value))
+
+    early, late = result("1", "0.6", partial=True), result("2", "0.7", partial=True)
+    whole = result("0", "0.8", partial=None)
+    for results, last in [
+        ([early, late], late),
+        ([late, early], late),
+        ([late, whole], whole),
+        ([whole, late], whole),
+    ]:
+        models, numbers = merge([], [], results)
+        assert (models, numbers) == ([last.version], last.metrics)
+
+
+def test_a_huge_metric_is_a_short_text() -> None:
+    assert metric_text("rmse", "1.5e+300") == "rmse=1.5e+300"
+    assert metric_text("rmse", "123456.78912") == "rmse=123456.7891"

@@ -21,6 +21,7 @@ from .samples import (
     metric_of,
     pod,
     running,
+    saved,
     succeeded,
     terminated,
     training_job,
@@ -273,6 +274,16 @@ class TestAll:
         )
         assert [model["modelType"] for model in status["models"]] == ["xgboost", "random-forest"]
 
+    def test_a_version_of_before_is_told(self) -> None:
+        one = training_job(modelType="all", status={"models": [
+            version_of(XGBOOST), version_of(FOREST) | {"unchanged": True, "version": "v7"},
+        ]})  # fmt: skip
+        status = status_of(one, job=job(COMPLETE), pods=self.PODS[2:])
+        assert status["phase"] == "Succeeded"
+        assert status["message"] == (
+            "uploaded xgboost, neural-net; unchanged since random-forest v7"
+        )
+
     def test_a_result_outlives_its_pod(self) -> None:
         one = training_job(modelType="all")
         first = status_of(one, job=job(), pods=[self.PODS[0], running(1), running(2)])
@@ -352,6 +363,48 @@ class TestCancel:
     def test_a_pod_that_was_stopped_has_not_failed(self) -> None:
         one = training_job(cancel=True, status=RUNNING)
         assert "lastFailure" not in status_of(one, pods=[terminated(143, deleted=True)])
+
+
+class TestSavedOnCancel:
+    def one(self, **spec: Any) -> TrainingJob:
+        return training_job(status=RUNNING, cancel=True, onCancel="save", **spec)
+
+    def test_the_partial_version_is_named_and_is_no_success(self) -> None:
+        left = terminated(143, saved(XGBOOST, "0.71"), deleted=True)
+        status = status_of(self.one(), gone_pods=[left])
+        assert status["phase"] == "Cancelled"
+        assert status["message"] == (
+            "cancelled by spec.cancel; saved partial version 20261123T090200Z-0badcafe of xgboost"
+        )
+        assert [(model["partial"], model["current"]) for model in status["models"]] == [
+            (True, False)
+        ]
+        assert status["primaryMetric"] == "roc_auc=0.7100"
+        assert "lastFailure" not in status
+        conditions = {c["type"]: c["status"] for c in status["conditions"]}
+        assert conditions["ModelUploaded"] == conditions["Complete"] == "False"
+
+    def test_it_is_recorded_while_the_pod_is_still_there(self) -> None:
+        left = terminated(143, saved(XGBOOST, "0.71"), deleted=True)
+        status = status_of(self.one(), pods=[left])
+        assert status["phase"] == "Cancelling"
+        assert status["models"][0]["partial"] is True
+
+    def test_a_whole_version_of_another_type_stays_beside_it(self) -> None:
+        seen = [succeeded(XGBOOST, "0.8"), terminated(143, saved(NET, "0.7"), index=2)]
+        status = status_of(self.one(modelType="all"), gone_pods=seen)
+        assert status["phase"] == "Cancelled"
+        assert [(m["modelType"], m.get("partial")) for m in status["models"]] == [
+            ("xgboost", None),
+            ("neural-net", True),
+        ]
+
+    def test_what_an_evicted_pod_saved_is_not_what_the_run_leaves(self) -> None:
+        evicted = terminated(143, saved(XGBOOST, "0.71"), deleted=True)
+        seen = {"job": job(), "gone_pods": [evicted], "pods": [running(uid="b")]}
+        status = status_of(training_job(status=RUNNING, onCancel="save"), **seen)
+        assert status["phase"] == "Running"
+        assert status["models"] == []
 
 
 class TestSuspend:

@@ -46,6 +46,12 @@ def _is_text(kind: pa.DataType) -> bool:
     )
 
 
+def holds_text(column: pa.ChunkedArray) -> bool:
+    """Whether the values of a raw column are text, whatever they look like."""
+    kind = column.type
+    return _is_text(kind.value_type if pa.types.is_dictionary(kind) else kind)
+
+
 def _clean_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     given = column.cast(pa.string())
     text = pc.utf8_trim_whitespace(given)
@@ -118,8 +124,8 @@ def convert(name: str, column: pa.ChunkedArray, kind: ColumnKind) -> pa.ChunkedA
     plain = _plain(name, column)
     if plain.type == _TYPES[kind]:
         return plain
-    if pa.types.is_null(plain.type):
-        return plain.cast(_TYPES[kind])
+    if plain.null_count == len(plain):
+        return pa.chunked_array([pa.nulls(len(plain), _TYPES[kind])])
     if kind == ColumnKind.NUMBER and pa.types.is_integer(plain.type):
         # Not every integer above 2^53 is a float; the nearest one does.
         return plain.cast(_TYPES[kind], safe=False)

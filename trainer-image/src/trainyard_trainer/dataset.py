@@ -28,9 +28,13 @@ def _invalid(message: str) -> TrainerError:
     return TrainerError(Reason.INVALID_DATA, message)
 
 
-def _table_objects(storage: Storage, uri: str) -> list[ObjectInfo]:
-    """The objects under a prefix that hold rows: not folder markers, nor files such as _SUCCESS."""
+def objects(storage: Storage, uri: str) -> list[ObjectInfo]:
+    """What there is at `uri`: a key, or a prefix that ends in /, sorted by key. Under a prefix just
+    what holds rows: no folder markers, nor files such as _SUCCESS.
+    """
     bucket, prefix = split_uri(uri)
+    if not uri.endswith("/"):
+        return [storage.look(bucket, prefix)]
     found = [
         item
         for item in storage.list(bucket, prefix)
@@ -47,19 +51,18 @@ def _table_objects(storage: Storage, uri: str) -> list[ObjectInfo]:
 def download(
     storage: Storage, uri: str, folder: Path, on_share: Callable[[float], None]
 ) -> list[tuple[Path, DataSource]]:
-    """Bring every object of `uri` (a key, or a prefix that ends in /) into `folder`, sorted by
-    key.
-    """
+    """Bring every object of `uri`, as `objects` finds them, into `folder`."""
     bucket, key = split_uri(uri)
-    objects = _table_objects(storage, uri) if uri.endswith("/") else [ObjectInfo(key, 0)]
+    # What is said of one object that is missing is better where it is read.
+    keys = [item.key for item in objects(storage, uri)] if uri.endswith("/") else [key]
     files = []
-    for number, item in enumerate(objects):
+    for number, item in enumerate(keys):
 
         def on_bytes(received: int, size: int, number: int = number) -> None:
-            on_share((number + received / max(size, 1)) / len(objects))
+            on_share((number + received / max(size, 1)) / len(keys))
 
         path = folder / f"data-{number:05}"
-        files.append((path, storage.download(bucket, item.key, path, on_bytes)))
+        files.append((path, storage.download(bucket, item, path, on_bytes)))
     return files
 
 
@@ -162,14 +165,16 @@ def _same_types(tables: Sequence[pa.Table]) -> list[pa.Table]:
     return list(tables)
 
 
-def read(files: Sequence[tuple[Path, DataSource]]) -> pa.Table:
-    """One table from all files, which must be of one kind and have the same columns. Raises
-    InvalidData.
+def read(
+    files: Sequence[tuple[Path, DataSource]], *, text_columns: Collection[str] = ()
+) -> pa.Table:
+    """One table from all files, which must be of one kind and have the same columns; of
+    `text_columns` as `read_file` does. Raises InvalidData.
     """
     tables: list[pa.Table] = []
     first_kind, first_uri = "", files[0][1].uri
     for path, source in files:
-        kind, table = read_file(path, source.uri)
+        kind, table = read_file(path, source.uri, text_columns=text_columns)
         if tables and kind != first_kind:
             raise _invalid(
                 f"{source.uri} is {kind}, but {first_uri} is {first_kind}; keep one kind"

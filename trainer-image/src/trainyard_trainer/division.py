@@ -52,8 +52,22 @@ class _CannotServeError(Exception):
     """A frozen holdout lacks what it would take to measure a model of this table."""
 
 
-def divide(table: pa.Table, spec: DataSpec, seed: int, frozen: Frozen | None = None) -> Division:
-    """Check target and columns against the spec, and decide which rows are for what.
+class Known(NamedTuple):
+    """What the columns to learn from are, and what is learned, where that is settled."""
+
+    kinds: dict[str, ColumnKind]
+    task: Task
+
+
+def divide(
+    table: pa.Table,
+    spec: DataSpec,
+    seed: int,
+    frozen: Frozen | None = None,
+    known: Known | None = None,
+) -> Division:
+    """Check target and columns against the spec, and decide which rows are for what. Columns that
+    are known must be of their kinds already.
 
     The table is used up: who gives its only reference away never holds it twice. Raises
     InvalidData, InsufficientData, and SchemaMismatch if columns of a frozen holdout hold other
@@ -61,24 +75,25 @@ def divide(table: pa.Table, spec: DataSpec, seed: int, frozen: Frozen | None = N
     """
     check_columns(table.column_names, spec)
     table, warnings = take_rows_with_target(table, spec.target)
+    names = _columns(table, spec) if known is None else list(known.kinds)
+    regression = known is not None and known.task == Task.REGRESSION
     if frozen is not None:
         try:
-            _check_servable(table, spec, frozen)
+            _check_servable(table, names, spec.target, frozen, regression=regression)
         except _CannotServeError as error:
             if frozen.required:
                 raise TrainerError(
                     Reason.SCHEMA_MISMATCH,
-                    f"{frozen.name} {error}; give it all columns of spec.data.uri that are not in "
-                    "spec.data.exclude, and no class that the data lack",
+                    f"{frozen.name} {error}; it needs every column of the data that is not in "
+                    "spec.data.exclude, and no other class",
                 ) from None
             warnings.append(f"{frozen.name} {error}, so a new holdout was drawn")
         else:
             columns = dict(zip(table.column_names, table.columns, strict=True))
-            names = _columns(table, spec)
             del table
-            division = _with_frozen(columns, names, spec.target, frozen)
+            division = _with_frozen(columns, names, spec.target, frozen, known)
             return division._replace(warnings=warnings + division.warnings)
-    target = understand_target(table, spec.target)
+    target = understand_target(table, spec.target, regression=regression)
     training, holdout = take_share(strata(target), spec.holdout_fraction, seed)
     return Division(table, target, training, holdout, warnings, frozen=False)
 
@@ -87,41 +102,43 @@ def _columns(table: pa.Table, spec: DataSpec) -> list[str]:
     return [name for name in table.column_names if name not in (spec.target, *spec.exclude)]
 
 
-def _check_servable(table: pa.Table, spec: DataSpec, frozen: Frozen) -> None:
-    missing = [
-        name
-        for name in (spec.target, *_columns(table, spec))
-        if name not in frozen.table.column_names
-    ]
+def _check_servable(
+    table: pa.Table, names: list[str], target: str, frozen: Frozen, *, regression: bool
+) -> None:
+    missing = [name for name in (target, *names) if name not in frozen.table.column_names]
     if missing:
         more = f" and {len(missing) - 1} more" if missing[1:] else ""
         raise _CannotServeError(f"lacks column {missing[0]!r}{more}")
-    rows, _ = take_rows_with_target(frozen.table.select([spec.target]), spec.target)
+    rows, _ = take_rows_with_target(frozen.table.select([target]), target)
     if not len(rows):
-        raise _CannotServeError(f"has no row with a target {spec.target!r}")
+        raise _CannotServeError(f"has no row with a target {target!r}")
     try:
-        both = _join(spec.target, table[spec.target], rows[spec.target])
+        both = _join(target, table[target], rows[target])
     except _KindsDifferError as error:
         raise _mismatch(frozen, [str(error)]) from None
-    target = understand_target(pa.table({spec.target: both}), spec.target)
-    if target.task == Task.REGRESSION:
+    whole = understand_target(pa.table({target: both}), target, regression=regression)
+    if whole.task == Task.REGRESSION:
         return
     learned, measured = (
-        np.bincount(codes, minlength=len(target.classes))
-        for codes in np.split(target.values, [len(table)])
+        np.bincount(codes, minlength=len(whole.classes))
+        for codes in np.split(whole.values, [len(table)])
     )
-    for number, label in enumerate(target.classes):
+    for number, label in enumerate(whole.classes):
         if not learned[number]:
-            raise _CannotServeError(f"has class {label!r} of {spec.target!r}, which the data lack")
+            raise _CannotServeError(f"has class {label!r} of {target!r}, which the data lack")
         # A person may leave a rare class out, but versions are compared by the classes of both.
         if not measured[number] and not frozen.required:
-            raise _CannotServeError(f"has no row of class {label!r} of {spec.target!r}")
+            raise _CannotServeError(f"has no row of class {label!r} of {target!r}")
     if np.count_nonzero(measured) < 2:
-        raise _CannotServeError(f"has rows of one class of {spec.target!r} only")
+        raise _CannotServeError(f"has rows of one class of {target!r} only")
 
 
 def _with_frozen(
-    columns: dict[str, pa.ChunkedArray], names: list[str], target: str, frozen: Frozen
+    columns: dict[str, pa.ChunkedArray],
+    names: list[str],
+    target: str,
+    frozen: Frozen,
+    known: Known | None,
 ) -> Division:
     """One table of the rows that are not in the holdout, followed by the holdout. `columns` are
     taken away one by one.
@@ -134,12 +151,14 @@ def _with_frozen(
     joined[target] = _join(target, labels, rows[target])
     for name in names:
         try:
-            joined[name] = _join(name, columns.pop(name), rows[name])
+            kind = None if known is None else known.kinds[name]
+            joined[name] = _join(name, columns.pop(name), rows[name], kind)
         except _KindsDifferError as error:
             differences.append(str(error))
     if differences:
         raise _mismatch(frozen, differences)
-    whole = understand_target(pa.table({target: joined[target]}), target)
+    regression = known is not None and known.task == Task.REGRESSION
+    whole = understand_target(pa.table({target: joined[target]}), target, regression=regression)
     kept = _not_in_holdout(pa.table({name: joined[name] for name in names}), whole, given)
     learned = int(kept[:given].sum())
     if learned < given:
@@ -199,10 +218,18 @@ class _KindsDifferError(Exception):
     """Two columns whose values have no common form."""
 
 
-def _join(name: str, first: pa.ChunkedArray, second: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The values of both columns, one after the other, understood alike: whole numbers and others
-    are numbers, and text with anything is text.
+def _join(
+    name: str, first: pa.ChunkedArray, second: pa.ChunkedArray, known: ColumnKind | None = None
+) -> pa.ChunkedArray:
+    """The values of both columns, one after the other, understood alike: as of the known kind, else
+    whole numbers and others are numbers, and text with anything is text.
     """
+    if known is not None:
+        try:
+            second = convert(name, second, known)
+        except TrainerError as error:
+            raise _KindsDifferError(error.message) from None
+        return pa.chunked_array([*first.chunks, *second.chunks], second.type)
     (kind, values), (other, more) = understand(name, first), understand(name, second)
     if kind == ColumnKind.EMPTY:
         values = _nulls(values, more.type)

@@ -44,21 +44,10 @@ def of_user(storage: Storage, uri: str, folder: Path) -> HoldoutSource:
     return HoldoutSource(path, source, "spec.data.holdout", required=True)
 
 
-def of_version(
-    storage: Storage, uri: str, folder: Path, name: str
-) -> tuple[HoldoutSource | None, str | None]:
-    """The holdout of the version at `uri`, or a warning that says why there is none. `name` is what
-    messages call the version.
+def of_version(storage: Storage, uri: str, folder: Path, name: str) -> HoldoutSource:
+    """The holdout of the version at `uri`; `name` is what messages call the version. Raises
+    CorruptedVersionError if it is not there, or not the file that the manifest names.
     """
-    try:
-        source = _checked(storage, uri, folder / HOLDOUT)
-    except CorruptedVersionError as error:
-        return None, f"{name} cannot tell its holdout: {error}, so a new one was drawn"
-    return HoldoutSource(folder / HOLDOUT, source, f"the holdout of {name}", required=False), None
-
-
-def _checked(storage: Storage, uri: str, path: Path) -> DataSource:
-    """Download the holdout of a version. Raises CorruptedVersionError if it is not sound."""
     bucket, prefix = split_uri(uri)
     with not_found_as(CorruptedVersionError(f"{uri} is not there")):
         body = storage.get(bucket, prefix + MANIFEST)
@@ -68,11 +57,12 @@ def _checked(storage: Storage, uri: str, path: Path) -> DataSource:
     entry = next((file for file in manifest.files if file.name == HOLDOUT), None)
     if entry is None:
         raise CorruptedVersionError(f"{uri} has no {HOLDOUT}")
+    path = folder / HOLDOUT
     with not_found_as(CorruptedVersionError(f"{uri}{HOLDOUT} is missing")):
         source = storage.download(bucket, prefix + HOLDOUT, path, _ignore)
     if source.sha256 != entry.sha256:
         raise CorruptedVersionError(f"{uri}{HOLDOUT} is not the file that {MANIFEST} names")
-    return source
+    return HoldoutSource(path, source, f"the holdout of {name}", required=False)
 
 
 def _ignore(*_: object) -> None:

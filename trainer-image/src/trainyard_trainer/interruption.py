@@ -1,5 +1,5 @@
 """SIGTERM: from any stage, also from inside a library's C code, the process ends within five
-seconds.
+seconds, unless the run was given time to bring something home.
 
 The signal is blocked in every thread and taken by one that waits for it. Python's own handlers run
 only in the main thread between two byte codes, which a long call into C would hold up.
@@ -46,8 +46,15 @@ class Interruption:
         self._ending = threading.Event()
         self._cleaning = threading.Event()
         self._guarded: Abandonable | None = None
+        self._patience = 0.0
+        self.requested = threading.Event()
+        """Set once the run is to stop."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         threading.Thread(target=self._watch, name="interruption", daemon=True).start()
+
+    def allow(self, seconds: float) -> None:
+        """From now on, an interrupted run has this long to end by itself. It sees `requested`."""
+        self._patience = seconds
 
     def guard(self, unfinished: Abandonable) -> None:
         """From now on, an interruption abandons this first. One that has come already does so
@@ -69,9 +76,12 @@ class Interruption:
 
     def _watch(self) -> None:
         name = signal.Signals(signal.sigwait(_SIGNALS)).name
+        patience = self._patience
+        self.requested.set()
+        _log.warning("interrupted", signal=name, patience_seconds=patience)
+        self._ending.wait(patience)
         if not self._end.acquire(blocking=False):
             return
-        _log.warning("interrupted", signal=name)
         self._cleaning.set()
         if self.clean_up():
             # The version is there, so the run has won; give it the time to say so.

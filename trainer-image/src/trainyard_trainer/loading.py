@@ -116,14 +116,23 @@ def _find_version(read: Callable[[str], bytes | None], where: str) -> tuple[str,
     return f"{version}/", manifest
 
 
-def _download(uri: str, folder: Path, endpoint_url: str | None) -> None:
-    """Bring a version's files into `folder`; whoever loads them checks them."""
+def locate(storage: Storage, uri: str) -> tuple[str, bytes]:
+    """The URI of the version at `uri`, as `load_model` finds it, and its manifest. Raises
+    ModelNotFoundError, CorruptedVersionError.
+    """
     where = uri.rstrip("/") + "/"
     bucket, prefix = split_uri(where)
-    storage = connect(bucket, endpoint_url)
     with not_found_as(ModelNotFoundError(f"there is no bucket {bucket!r}")):
         version, body = _find_version(lambda name: storage.get(bucket, prefix + name), where)
-    prefix += version
+    return where + version, body
+
+
+def download(storage: Storage, uri: str, folder: Path) -> None:
+    """Bring the files of the version at `uri` into `folder`; whoever loads them checks them. Raises
+    ModelNotFoundError, CorruptedVersionError.
+    """
+    version, body = locate(storage, uri)
+    bucket, prefix = split_uri(version)
     manifest = read_manifest(body, f"s3://{bucket}/{prefix}{MANIFEST}")
     for entry in manifest.files:
         missing = CorruptedVersionError(f"s3://{bucket}/{prefix}{entry.name} is missing")
@@ -159,5 +168,6 @@ def load_model(
     with tempfile.TemporaryDirectory(prefix="trainyard-model-") as temporary:
         chosen = Path(temporary) if folder is None else folder
         chosen.mkdir(parents=True, exist_ok=True)
-        _download(str(uri), chosen, endpoint_url)
+        bucket, _ = split_uri(str(uri))
+        download(connect(bucket, endpoint_url), str(uri), chosen)
         return load(chosen, threads=threads)

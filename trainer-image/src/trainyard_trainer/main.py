@@ -95,6 +95,13 @@ def _run(interruption: Interruption, log_file: Path) -> RunResult:
     ).execute()
 
 
+def _failure(interruption: Interruption, reason: Reason, message: str) -> RunResult:
+    if interruption.requested.is_set() and reason != Reason.INTERRUPTED:
+        # What could not be saved in the haste is no failure of the run.
+        return termination.failure(Reason.INTERRUPTED, f"stopped; nothing is saved: {message}")
+    return termination.failure(reason, message)
+
+
 def main() -> None:
     """Run, leave the result as the termination message, and exit with the code that goes with
     it.
@@ -105,16 +112,17 @@ def main() -> None:
         logs.configure(sys.stdout, log_file.open("w", encoding="utf-8", buffering=1))
         try:
             result = _run(interruption, log_file)
-            _log.info("run succeeded")
+            _log.info("run succeeded" if result.reason is None else "run was stopped")
         except TrainerError as error:
             _log.error("run failed", reason=error.reason, error=error.message)
             interruption.clean_up()
-            result = termination.failure(error.reason, error.message)
+            result = _failure(interruption, error.reason, error.message)
         except Exception as error:
             _log.exception("run crashed")
             interruption.clean_up()
             text = " ".join(str(error).split())
-            result = termination.failure(Reason.TRAINER_CRASHED, f"{type(error).__name__}: {text}")
+            text = f"{type(error).__name__}: {text}"
+            result = _failure(interruption, Reason.TRAINER_CRASHED, text)
     interruption.finish(result)
 
 

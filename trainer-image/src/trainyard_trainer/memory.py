@@ -70,6 +70,10 @@ _COSTS = {
 """Measured: what the peak of a training run grew by beyond the imported library, at 40,000, 160,000
 and 400,000 training rows of 30 columns.
 """
+_CONTINUED_COPIES = {ModelType.XGBOOST: 2.0}
+"""More of them where a model is continued: XGBoost then needs the values beside their bins.
+Measured at 80,000 and 320,000 rows.
+"""
 _NODES_PER_LEAF_ROWS = 0.9
 """Nodes of a tree for each `min_samples_leaf` of its rows; measured at 14,000 to 110,000 rows."""
 _NODE_BYTES = 64
@@ -94,15 +98,17 @@ def needed(
     rows: int,
     columns: int,
     outputs: int,
+    continued: bool = False,
 ) -> int:
     """Bytes that training takes beyond what the process holds when the library is imported.
 
-    `rows` and `columns` are those of the matrix, `outputs` the number of classes, or 1.
+    `rows` and `columns` are those of the matrix, `outputs` the number of classes, or 1; `continued`
+    tells a model that continues from another.
     """
     cost = _COSTS[model_type]
-    total = cost.fixed_bytes + cost.matrix_copies * rows * columns * 4
-    total += _nodes(hyperparameters, rows, outputs)
-    return int(total)
+    copies = cost.matrix_copies + (_CONTINUED_COPIES.get(model_type, 0) if continued else 0)
+    total = cost.fixed_bytes + copies * rows * columns * 4
+    return int(total + _nodes(hyperparameters, rows, outputs))
 
 
 def _nodes(hyperparameters: Hyperparameters, rows: int, outputs: int) -> int:

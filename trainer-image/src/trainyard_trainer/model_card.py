@@ -7,6 +7,7 @@ import numpy as np
 from trainyard_schema import RunConfig
 from trainyard_schema.artifacts import DataSource
 
+from trainyard_trainer.continuation import Parent
 from trainyard_trainer.evidence import Evidence
 from trainyard_trainer.evidence.importance import METHODS
 from trainyard_trainer.evidence.svg import shorten
@@ -20,6 +21,10 @@ _TOP_CLASSES = 20
 _SCORING = (
     "The rows need the columns of `schema.json`. Every file is checked against `manifest.json`, "
     "and nothing is unpickled."
+)
+_PARTIAL = (
+    "**Partial**: the run was stopped before its training was complete. This version holds what "
+    "was trained by then; it is measured like any other, but never becomes current by itself."
 )
 _EXAMPLE = """```sh
 trainyard predict --uri {uri} --input rows.csv
@@ -94,6 +99,7 @@ def render(
     sources: Sequence[DataSource],
     dataset: Dataset,
     frozen: DataSource | None,
+    parent: Parent | None,
     model: TrainedModel,
     evidence: Evidence,
     holdout: Evaluation,
@@ -101,6 +107,7 @@ def render(
     hyperparameters: Mapping[str, object],
     libraries: Mapping[str, str],
     uri: str,
+    partial: bool,
 ) -> str:
     """The model card as Markdown. Plots are linked by their names, so that the version's folder is
     enough to read it.
@@ -129,7 +136,9 @@ def render(
         + (f"; classes {classes}" if classes else "")
         + f") from {len(schema.features)} columns. Trained by TrainingJob {config.training_job}"
         + (f" for {config.requester}" if config.requester else "")
-        + f" in image {config.image}.",
+        + f" in image {config.image}."
+        + (f" It continues {parent.manifest.version}." if parent else ""),
+        _PARTIAL if partial else "",
         "## Metrics",
         _metrics(holdout, cross_validation),
         _decision(model, schema),
@@ -145,7 +154,9 @@ def render(
         _lines(dataset.warnings) or "None.",
         "## Hyperparameters",
         _table(["name", "value"], [[name, str(value)] for name, value in hyperparameters.items()]),
-        f"{model.fitted.units:,} {UNITS[schema.model_type]} are in the model. Trained with {used}.",
+        f"{model.fitted.units:,} {UNITS[schema.model_type]} are in the model"
+        + (f", {parent.model.fitted.units:,} of them of {parent.uri}" if parent else "")
+        + f". Trained with {used}.",
         "## Limits",
         _lines(_limits(schema, dataset)),
         "## How to score rows",

@@ -290,7 +290,7 @@ def select_features(
 
 
 def _useless(column: pa.ChunkedArray, kind: ColumnKind) -> str | None:
-    if kind == ColumnKind.EMPTY:
+    if column.null_count == len(column):
         return "it has no values"
     valid = len(column) - column.null_count
     if kind != ColumnKind.CATEGORY:

@@ -67,6 +67,7 @@ class ProgressTracker:
     def count(self, done: int, total: int) -> None:
         """`done` of `total` rounds, trees or epochs are done, over all fits of the run."""
         with self._lock:
+            resumed = self._done is None
             self._done, self._total = done, total
             self._share = done / total if total else 1.0
             now = self._clock()
@@ -74,7 +75,10 @@ class ProgressTracker:
                 # What comes before the first report is mostly preparation.
                 self._sample = (now, done)
             then, done_then = self._sample
-            if now - then >= _SAMPLE_SECONDS:
+            if resumed:
+                # What an earlier attempt has done says nothing about the speed.
+                self._sample = (now, done)
+            elif now - then >= _SAMPLE_SECONDS:
                 rate = max(0.0, (done - done_then) / (now - then))
                 known = self._rate
                 self._rate = rate if known is None else known + _SMOOTHING * (rate - known)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import structlog
 from trainyard_schema import CurrentPointer, Manifest, VersionKey
+from trainyard_schema.artifacts import FingerprintRecord
 
+from trainyard_trainer.errors import TrainerError
 from trainyard_trainer.storage import Storage, discard, sha256_of
 
 _log = structlog.get_logger()
@@ -60,6 +62,16 @@ class Publication:
             self._visible = True
         _log.info("version published", uri=self.uri)
 
+    def record(self, fingerprint: str) -> None:
+        """Let a later run find the version by its fingerprint. It is whole without that, so a
+        failure is a warning.
+        """
+        body = FingerprintRecord(version=self._key.version).to_json().encode()
+        try:
+            self._storage.put(self._bucket, self._key.fingerprint(fingerprint), body)
+        except TrainerError as error:
+            _log.warning("the fingerprint is not recorded", error=error.message)
+
     def make_current(self, manifest: Path, *, overwrite: bool) -> bool:
         """Point `current.json` at this version; without `overwrite` only if there is none. Whether
         it was done.
@@ -90,5 +102,7 @@ class Publication:
         self._abandoned = True
         # Otherwise an aborted upload would look like a failure that another attempt may mend.
         self._storage.close()
-        discard(self._storage.config, self._bucket, self._key.prefix, self._keys)
+        # A manifest that was sent, but could not be read back, may be there.
+        keys = [self._key.manifest, *self._keys]
+        discard(self._storage.config, self._bucket, self._key.prefix, keys)
         return False

@@ -123,10 +123,10 @@ def _implementation(model_type: ModelType) -> Implementation:
         raise MissingLibraryError(f"to load a {model_type} model, {hint}") from error
 
 
-def load(directory: str | Path, *, threads: int = 1) -> Scorer:
-    """Load a version from its folder, after checking all of its files. Nothing in it is
-    unpickled. Raises CorruptedVersionError, MissingLibraryError.
-    """
+def load_trained(
+    directory: str | Path, *, threads: int = 1
+) -> tuple[Manifest, VersionSchema, TrainedModel]:
+    """Load a version's parts from its folder, as `load` does."""
     folder = Path(directory)
     manifest = verify(folder)
     implementation = _implementation(manifest.model_type)
@@ -143,4 +143,12 @@ def load(directory: str | Path, *, threads: int = 1) -> Scorer:
             f"{type(error).__name__}: {error}"
         ) from error
     model = TrainedModel(fitted, preprocessor, shape, schema.calibration, schema.threshold)
+    return manifest, schema, model
+
+
+def load(directory: str | Path, *, threads: int = 1) -> Scorer:
+    """Load a version from its folder, after checking all of its files. Nothing in it is
+    unpickled. Raises CorruptedVersionError, MissingLibraryError.
+    """
+    _, schema, model = load_trained(directory, threads=threads)
     return Scorer(schema, model)

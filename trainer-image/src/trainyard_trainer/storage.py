@@ -53,6 +53,7 @@ class ObjectInfo(NamedTuple):
 
     key: str
     size_bytes: int
+    etag: str
 
 
 class CorruptedError(Exception):
@@ -180,12 +181,21 @@ class Storage:
         def pages() -> list[ObjectInfo]:
             paginator = self.client.get_paginator("list_objects_v2")
             return [
-                ObjectInfo(item["Key"], item["Size"])
+                ObjectInfo(item["Key"], item["Size"], item["ETag"].strip('"'))
                 for page in paginator.paginate(Bucket=bucket, Prefix=prefix)
                 for item in page.get("Contents", [])
             ]
 
         return sorted(self.call(f"listing s3://{bucket}/{prefix}", pages))
+
+    def look(self, bucket: str, key: str) -> ObjectInfo:
+        """One object as a listing would show it, without the right to list."""
+
+        def attempt() -> ObjectInfo:
+            answer = self.client.head_object(Bucket=bucket, Key=key)
+            return ObjectInfo(key, answer["ContentLength"], answer["ETag"].strip('"'))
+
+        return self.call(f"reading s3://{bucket}/{key}", attempt)
 
     def download(
         self, bucket: str, key: str, path: Path, on_bytes: Callable[[int, int], None]
@@ -233,10 +243,7 @@ class Storage:
 
         def attempt() -> None:
             size = path.stat().st_size
-            if size >= _MULTIPART_FROM:
-                self.client.upload_file(str(path), bucket, key)
-            else:
-                self.client.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
+            self._send(bucket, key, path)
             digest = hashlib.sha256()
             answer = self.client.get_object(Bucket=bucket, Key=key)
             for chunk in answer["Body"].iter_chunks(_CHUNK):
@@ -249,11 +256,28 @@ class Storage:
 
         self.call(f"uploading s3://{bucket}/{key}", attempt)
 
+    def put_file(self, bucket: str, key: str, path: Path) -> None:
+        """Upload a file whose reader checks its SHA-256."""
+        self.call(f"uploading s3://{bucket}/{key}", lambda: self._send(bucket, key, path))
+
+    def _send(self, bucket: str, key: str, path: Path) -> None:
+        if path.stat().st_size >= _MULTIPART_FROM:
+            self.client.upload_file(str(path), bucket, key)
+        else:
+            self.client.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
+
     def put(self, bucket: str, key: str, body: bytes, **arguments: Any) -> None:
         """Write a small object in one request."""
         self.call(
             f"writing s3://{bucket}/{key}",
             lambda: self.client.put_object(Bucket=bucket, Key=key, Body=body, **arguments),
+        )
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Remove an object, which need not be there."""
+        self.call(
+            f"removing s3://{bucket}/{key}",
+            lambda: self.client.delete_object(Bucket=bucket, Key=key),
         )
 
     def create(self, bucket: str, key: str, body: bytes) -> bool:
@@ -283,12 +307,15 @@ _DISCARD_SECONDS = 1.5
 
 
 def discard(config: StorageConfig, bucket: str, prefix: str, keys: Iterable[str]) -> None:
-    """Remove what an unfinished version left, as far as the store answers within seconds."""
+    """Remove what an unfinished version left, as far as the store answers within seconds.
+
+    Stops at the first object that cannot be removed, so give first what others depend on.
+    """
     client = connect(config, connect_timeout=1, read_timeout=2)
     with contextlib.suppress(*_EXPECTED):
         _abort_uploads(client, bucket, prefix)
-    for key in keys:
-        with contextlib.suppress(*_EXPECTED):
+    with contextlib.suppress(*_EXPECTED):
+        for key in keys:
             client.delete_object(Bucket=bucket, Key=key)
 
 

@@ -116,9 +116,10 @@ def _classes(name: str, column: pa.ChunkedArray) -> Target:
     return Target(name, task, labels, codes.to_numpy().astype(np.int64))
 
 
-def understand_target(table: pa.Table, name: str) -> Target:
-    """The target of a table without missing targets. Raises InvalidData or InsufficientData if
-    nothing can be learned from it.
+def understand_target(table: pa.Table, name: str, *, regression: bool = False) -> Target:
+    """The target of a table without missing targets; `regression`: numbers are values, however few
+    different ones there are. Raises InvalidData or InsufficientData if nothing can be learned from
+    it.
     """
     kind, column = understand(name, table[name])
     if pa.types.is_floating(column.type):
@@ -142,6 +143,7 @@ def understand_target(table: pa.Table, name: str) -> Target:
     whole = (
         not pa.types.is_floating(column.type) or pc.all(pc.equal(column, pc.floor(column))).as_py()
     )
-    if numeric and distinct > 2 and not (whole and distinct <= MAX_NUMERIC_CLASSES):
+    few = distinct == 2 or (whole and distinct <= MAX_NUMERIC_CLASSES)
+    if numeric and (regression or not few):
         return Target(name, Task.REGRESSION, [], column.cast(pa.float64(), safe=False).to_numpy())
     return _classes(name, column)

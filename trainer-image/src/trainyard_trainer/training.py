@@ -1,7 +1,7 @@
 """One run in memory: from the table to a trained and measured model. No network, no files."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -66,9 +66,16 @@ class History:
     records: list[dict[str, Any]] = field(default_factory=list)
     _finished_fits: int = 0
 
+    def resume(self, records: Sequence[dict[str, Any]]) -> None:
+        """Take over what an earlier attempt of the next fit has told."""
+        self.records.extend(records)
+        done = self._finished_fits * self.units_per_fit + records[-1]["done"]
+        self.on_units(done, self.fits * self.units_per_fit)
+
     def reporter(self, fit: str) -> models.Report:
         """The callback of one fit."""
-        since = time.monotonic()
+        earlier = [record["seconds"] for record in self.records if record["fit"] == fit]
+        since = time.monotonic() - max(earlier, default=0.0)
 
         def report(done: int, total: int, losses: dict[str, float]) -> None:
             elapsed = round(time.monotonic() - since, 3)
@@ -119,9 +126,18 @@ def validate(table: pa.Table, spec: DataSpec, seed: int) -> Dataset:
     return prepare(divide(table, spec, seed), spec)
 
 
-def prepare(division: Division, spec: DataSpec) -> Dataset:
-    """Find out what the columns are, and which of them can be learned from. Raises InvalidData."""
+def prepare(
+    division: Division, spec: DataSpec, kinds: dict[str, ColumnKind] | None = None
+) -> Dataset:
+    """Find out what the columns are, and which of them can be learned from: with `kinds` just
+    those, which are of these kinds already. Raises InvalidData.
+    """
     table, target, training, holdout, warnings, frozen = division
+    if kinds is not None:
+        features = table.select(list(kinds))
+        useful, _ = select_features(features, kinds)
+        warnings = [*warnings, *examine(features, useful, target, training, holdout).warnings]
+        return _told(Dataset(features, kinds, target, training, holdout, warnings, frozen))
     understood = {
         name: understand(name, table[name])
         for name in table.column_names
@@ -137,10 +153,14 @@ def prepare(division: Division, spec: DataSpec) -> Dataset:
     left_out = [*useless, *findings.left_out.values()]
     _check_some_column(kinds, left_out)
     warnings = [*warnings, *left_out, *findings.warnings]
-    for warning in warnings:
-        _log.warning(warning)
     features = features.select(list(kinds))
-    return Dataset(features, kinds, target, training, holdout, warnings, frozen)
+    return _told(Dataset(features, kinds, target, training, holdout, warnings, frozen))
+
+
+def _told(dataset: Dataset) -> Dataset:
+    for warning in dataset.warnings:
+        _log.warning(warning)
+    return dataset
 
 
 def _check_some_column(kinds: dict[str, ColumnKind], left_out: list[str]) -> None:
@@ -165,7 +185,9 @@ def learner_for(
     return Learner(model_type, complete, seed, threads, implementation)
 
 
-def check_memory(learner: Learner, dataset: Dataset, limit: int | None) -> list[str]:
+def check_memory(
+    learner: Learner, dataset: Dataset, limit: int | None, *, continued: bool = False
+) -> list[str]:
     """A warning if training comes close to the memory limit in bytes. Raises InsufficientMemory if
     it clearly cannot be done within it.
     """
@@ -177,23 +199,39 @@ def check_memory(learner: Learner, dataset: Dataset, limit: int | None) -> list[
         rows=rows,
         columns=columns,
         outputs=len(dataset.target.classes) or 1,
+        continued=continued,
     )
     shape = f"{rows} rows of {columns} columns"
     return memory.check(memory.resident() + more, limit, shape)
 
 
-def fit(learner: Learner, dataset: Dataset, rows: Rows, report: models.Report) -> TrainedModel:
-    """Train on some rows; early stopping watches a part of them."""
+def fit(
+    learner: Learner,
+    dataset: Dataset,
+    rows: Rows,
+    report: models.Report,
+    parent: TrainedModel | None = None,
+    *,
+    checkpoints: models.Checkpoints | None = None,
+) -> TrainedModel:
+    """Train on some rows; early stopping watches a part of them. A model that continues from
+    `parent` has its preprocessing; calibration and threshold follow from the rows.
+    """
     target = dataset.target
     train_rows, validation_rows = rows, None
-    share = learner.implementation.validation_share(learner.hyperparameters, len(rows))
+    share = learner.implementation.validation_share(
+        learner.hyperparameters, len(rows), continued=parent is not None
+    )
     if share:
         rest, watched = take_share(strata(target)[rows], share, learner.seed + 1)
         train_rows, validation_rows = rows[rest], rows[watched]
     table = rows_of(dataset.features, train_rows, list(dataset.kinds))
     outcome = outcomes(target)[train_rows]
-    preprocessor = Preprocessor.fit(table, dataset.kinds, learner.model_type, outcome)
-    shape = Shape(target.task, len(target.classes), preprocessor.matrix_columns())
+    if parent is None:
+        preprocessor = Preprocessor.fit(table, dataset.kinds, learner.model_type, outcome)
+        shape = Shape(target.task, len(target.classes), preprocessor.matrix_columns())
+    else:
+        preprocessor, shape = parent.preprocessor, parent.shape
 
     def part(rows: Rows) -> Part:
         raw = rows_of(dataset.features, rows, list(dataset.kinds))
@@ -203,7 +241,9 @@ def fit(learner: Learner, dataset: Dataset, rows: Rows, report: models.Report) -
         part(train_rows),
         None if validation_rows is None else part(validation_rows),
     )
-    preprocessor.cross_fit(table, outcome, train.features, learner.seed)
+    if parent is None:
+        # The means of a parent's categories come from other rows already.
+        preprocessor.cross_fit(table, outcome, train.features, learner.seed)
     fitted = learner.implementation.fit(
         shape,
         train,
@@ -212,6 +252,8 @@ def fit(learner: Learner, dataset: Dataset, rows: Rows, report: models.Report) -
         seed=learner.seed,
         threads=learner.threads,
         report=report,
+        start=None if parent is None else parent.fitted,
+        checkpoints=checkpoints,
     )
     calibration, threshold = _decide(fitted, shape, train, validation, learner.seed)
     return TrainedModel(fitted, preprocessor, shape, calibration, threshold)
@@ -278,7 +320,11 @@ def check_folds(dataset: Dataset, count: int) -> None:
 
 
 def cross_validate(
-    learner: Learner, dataset: Dataset, count: int, history: History
+    learner: Learner,
+    dataset: Dataset,
+    count: int,
+    history: History,
+    parent: TrainedModel | None = None,
 ) -> dict[str, float]:
     """Mean and standard deviation (`<name>_std`) of each metric over the folds of the training
     part.
@@ -287,7 +333,7 @@ def cross_validate(
     groups = strata(dataset.target)[dataset.training]
     for number, (train, test) in enumerate(folds(groups, count, learner.seed), 1):
         report = history.reporter(f"fold {number}")
-        model = fit(learner, dataset, dataset.training[train], report)
+        model = fit(learner, dataset, dataset.training[train], report, parent)
         history.finish_fit()
         results.append(measure(model, dataset, dataset.training[test]))
         _log.info("fold measured", fold=number, folds=count, **results[-1])

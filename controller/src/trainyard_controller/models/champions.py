@@ -1,5 +1,6 @@
 """Brings the champion of one Model from where it is to where its runs and requests want it."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,6 +26,8 @@ from trainyard_controller.objects import Document, Key, TrainingJob
 from trainyard_controller.workqueue import WorkQueue
 
 STORAGE_UNAVAILABLE = "StorageUnavailable"
+CHECK_SECONDS = 300.0
+"""A pointer that is older than this is compared with the status when the Model is looked at."""
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +68,7 @@ class Champions:
         self._take = take
         self._now = now
         self._to_prune: set[str] = set()
+        self._checked: dict[str, float] = {}
 
     async def settle(self, model: Model, spec: ModelSpec | None) -> Settled | None:
         """Decide, publish, prune. None: the Model has changed, and comes again.
@@ -91,11 +95,12 @@ class Champions:
             return None
         problem = None
         try:
-            if unpublished(model.status):
+            if unpublished(model.status) or self._is_due(model):
                 if await self._records.is_outdated(model):
                     return None
                 problem = await publish(self._store, model, self._now())
                 if problem is None:
+                    self._checked[model.uid] = time.monotonic()
                     latest = model.status.history[-1].number
                     status = model.status.model_copy(update={"published": latest})
                     model = replace(model, status=status)
@@ -106,6 +111,12 @@ class Champions:
         if error is not None:
             problem = Problem(reason=STORAGE_UNAVAILABLE, message=str(error))
         return Settled(model=model, problem=problem, error=error)
+
+    def _is_due(self, model: Model) -> bool:
+        """Whether to look at the pointer though nothing has moved: someone may have changed it."""
+        checked = self._checked.get(model.uid)
+        due = checked is None or time.monotonic() - checked > CHECK_SECONDS
+        return due and bool(model.status.history)
 
     def _unjudged(self, model: Model) -> list[TrainingJob]:
         """The finished runs that were not decided about, in the order of their starts."""
@@ -144,8 +155,12 @@ class Champions:
         there = {run.name for run in self._runs.runs(model.uid)}
         judged = [name for name in model.status.judged if name in there]
         status = model.status.model_copy(update={"judged": judged})
-        run, *_ = self._unjudged(model)
-        decision = judge(status, spec, run, self._now())
+        unjudged = self._unjudged(model)
+        if not unjudged:
+            # Deleted just now.
+            self._queue.add(model.key)
+            return
+        decision = judge(status, spec, unjudged[0], self._now())
         if decision.announced:
             self._to_prune.add(model.uid)
         await self._write(model, decision)

@@ -7,7 +7,6 @@ from trainyard_schema import (
     Candidate,
     Champion,
     Judgement,
-    Metric,
     ModelSpec,
     ModelStatus,
     ModelVersion,
@@ -84,13 +83,8 @@ def _outcome(
         if verdict is not None and verdict.undecided:
             return version, Outcome.AWAITING_APPROVAL, verdict.reasons
     verdict = _verdict(run, best)
-    if verdict is not None:
-        return best, Outcome.REJECTED, verdict.reasons
-    if best.unchanged:
-        why = "it is the version of an earlier run on the same data, which was decided about then"
-    else:
-        why = "the run has no verdict of the gate"
-    return best, Outcome.REJECTED, [why]
+    reasons = ["the run has no verdict of the gate"] if verdict is None else verdict.reasons
+    return best, Outcome.REJECTED, reasons
 
 
 def _doubts(status: ModelStatus, spec: ModelSpec, verdict: Verdict) -> list[str]:
@@ -119,13 +113,12 @@ def _name(champion: Champion | None) -> str:
 
 def _best_first(run: TrainingJob) -> list[ModelVersion]:
     """The run's whole versions as the leaderboard has them."""
-    ranks = {metric.model_type: rank for rank, metric in enumerate(_ranking(run))}
+    ranks = {
+        metric.model_type: rank
+        for rank, metric in enumerate(leaderboard.ranking(run.status.metrics))
+    }
     whole = [version for version in run.status.models if not version.partial]
     return sorted(whole, key=lambda version: ranks.get(version.model_type, len(ranks)))
-
-
-def _ranking(run: TrainingJob) -> list[Metric]:
-    return leaderboard.ranking(run.status.metrics)
 
 
 def _verdict(run: TrainingJob, version: ModelVersion) -> Verdict | None:
@@ -137,9 +130,9 @@ def _verdict(run: TrainingJob, version: ModelVersion) -> Verdict | None:
 
 def _metric(run: TrainingJob, version: ModelVersion, verdict: Verdict | None) -> str | None:
     if verdict is not None and verdict.metric and verdict.value:
-        return f"{verdict.metric}={float(verdict.value):.4f}"
-    of_type = [metric for metric in _ranking(run) if metric.model_type == version.model_type]
-    return leaderboard.metric_text(of_type[0]) if of_type else None
+        return leaderboard.metric_text(verdict.metric, verdict.value)
+    of_type = [metric for metric in run.status.metrics if metric.model_type == version.model_type]
+    return leaderboard.primary_metric(of_type)
 
 
 def _announcement(judgement: Judgement, status: ModelStatus) -> Announcement:

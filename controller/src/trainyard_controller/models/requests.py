@@ -3,12 +3,14 @@
 Each new value of an annotation is answered once, in the status write that does what it asks.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from trainyard_schema import Action, Candidate, Manifest, ModelStatus
 from trainyard_schema.artifacts import MODEL_FILES
+from trainyard_schema.names import VERSION_PATTERN
 
 from trainyard_controller import leaderboard
 from trainyard_controller.announce import Announcement
@@ -29,7 +31,10 @@ class Found:
 def wanted_version(model: Model) -> str | None:
     """The version that is to be looked up before `answer`; None if there is none."""
     pending = _pending(model)
-    return _version(pending[1]) if pending and pending[0] is _answer_promote else None
+    if pending is None or pending[0] is not _answer_promote:
+        return None
+    version = _version(pending[1])
+    return version if re.match(VERSION_PATTERN, version) else None
 
 
 def is_asked(model: Model) -> bool:
@@ -139,14 +144,13 @@ def _candidate(found: Found, now: datetime) -> Candidate:
     manifest = found.manifest
     file = MODEL_FILES[manifest.model_type]
     sha256 = next((one.sha256 for one in manifest.files if one.name == file), "")
-    metric = leaderboard.best(manifest.metrics)
     return Candidate(
         model_type=manifest.model_type,
         version=manifest.version,
         uri=found.uri,
         sha256=sha256,
         run=manifest.training_job.rpartition("/")[2],
-        metric=None if metric is None else leaderboard.metric_text(metric),
+        metric=leaderboard.primary_metric(manifest.metrics),
         since=now,
         reasons=[],
     )

@@ -181,13 +181,6 @@ def test_an_unchanged_version_that_is_the_champion_is_nothing_to_do() -> None:
     assert decision.status.history == []
 
 
-def test_an_unchanged_version_that_was_decided_about_stays_what_it_was() -> None:
-    training_job = ended(versions=[version(V2, unchanged=True)], verdicts=[])
-    _, outcome, [reason] = shown(decided(with_champion(), training_job))
-    assert outcome == "Rejected"
-    assert "which was decided about then" in reason
-
-
 def test_what_was_rolled_back_does_not_come_back_by_itself() -> None:
     before = with_champion(champion(V2, 2), previous=champion())
     status = roll_back(before, champion(), by="me", why="bad", now=NOW)

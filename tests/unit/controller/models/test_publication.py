@@ -281,3 +281,28 @@ async def test_a_store_that_refuses_or_does_not_answer(s3: Any) -> None:
     away = ObjectStore(StorageConfig(bucket=BUCKET, endpoint_url="http://127.0.0.1:1"))
     with pytest.raises(StoreError, match=r"cannot be reached \(EndpointConnectionError\)"):
         await publish(away, holding(FIRST), NOW)
+
+
+async def test_a_store_that_did_not_answer_is_left_alone_for_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    connections = 0
+
+    def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1") as server:
+        port = server.sockets[0].getsockname()[1]
+        away = ObjectStore(StorageConfig(bucket=BUCKET, endpoint_url=f"http://127.0.0.1:{port}"))
+        for _ in range(3):
+            with pytest.raises(StoreError, match="cannot be reached"):
+                await away.get(POINTER)
+        assert connections == 1
+        monkeypatch.setattr(away, "_away_until", 0.0)
+        with pytest.raises(StoreError, match="cannot be reached"):
+            await away.get(POINTER)
+        assert connections == 2

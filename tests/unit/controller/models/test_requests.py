@@ -175,6 +175,11 @@ def test_what_cannot_be_promoted_is_refused(version: str, there: Found | None, w
     assert event == "RequestRefused"
 
 
+def test_what_is_no_version_is_not_looked_for() -> None:
+    for value in ("../../other/xgboost", "latest", " "):
+        assert requests.wanted_version(asking(promote=value)) is None
+
+
 def test_a_rejected_candidate_is_none_and_the_history_tells_of_it() -> None:
     status, event = answered(asking(reject=V3))
     assert status.candidates == []

@@ -38,16 +38,19 @@ def judge_version(
     verdict = assessment.verdict
     _log.info("version is judged", **verdict.to_dict())
     if not process.interrupted:
-        _file(config, case, assessment)
+        file_verdict(case, assessment, config.training_job_uid)
     return verdict
 
 
-def _file(config: RunConfig, case: Case, assessment: Assessment) -> None:
-    storage = Storage(
-        config.storage, failure=Reason.UPLOAD_FAILED, deadline_seconds=_FILING_SECONDS
-    )
+def file_verdict(case: Case, assessment: Assessment, training_job_uid: str) -> None:
+    """Write `verdict.json` beside the version's files. One that an earlier run left stays, and this
+    one is `verdict-<uid of the TrainingJob>.json`.
+    """
+    storage = Storage(case.storage, failure=Reason.UPLOAD_FAILED, deadline_seconds=_FILING_SECONDS)
+    bucket, prefix = case.storage.bucket, case.key.prefix
     body = as_json(assessment.to_dict()).encode()
     try:
-        storage.put(config.storage.bucket, case.key.prefix + VERDICT, body)
+        if not storage.create(bucket, prefix + VERDICT, body):
+            storage.put(bucket, f"{prefix}verdict-{training_job_uid}.json", body)
     except TrainerError as error:
         _log.warning("the verdict is not filed", error=error.message)

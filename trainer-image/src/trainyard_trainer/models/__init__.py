@@ -16,8 +16,23 @@ from trainyard_trainer.preprocessing import Column, Matrix
 from trainyard_trainer.target import Task
 
 Prediction = npt.NDArray[np.float64]
-Report = Callable[[int, int, dict[str, float]], None]
-"""`report(done, total, losses)` is called after each round, chunk of trees, or epoch."""
+Report = Callable[[int, int, dict[str, float]], bool | None]
+"""`report(done, total, losses)` is called after each round, chunk of trees, or epoch. True ends the
+fit there: what is trained by then is the model.
+"""
+
+
+class Checkpoints(Protocol):
+    """Where a fit leaves what it would need to go on, and finds what an earlier attempt left."""
+
+    @property
+    def resume(self) -> Path | None:
+        """A file that `write` made in an earlier attempt of the same fit."""
+
+    def keep(self, write: Callable[[Path], None]) -> None:
+        """Called after each unit but the last; `write` is called where a checkpoint is due. It puts
+        the whole state of the fit into one file. No pickle.
+        """
 
 
 class Part(NamedTuple):
@@ -70,12 +85,18 @@ class Fitted(Protocol):
 class Implementation(Protocol):
     """What the module of a model type offers."""
 
+    FIXED: Sequence[str]
+    """Hyperparameters that a model shares with the one that it continues from."""
+
     def complete(self, hyperparameters: Any, training_rows: int) -> Any:
         """The hyperparameters with those filled in that follow the number of rows."""
 
-    def validation_share(self, hyperparameters: Any, training_rows: int) -> float:
+    def validation_share(
+        self, hyperparameters: Any, training_rows: int, *, continued: bool = False
+    ) -> float:
         """Share of the training rows that the model does not learn from: `fit` watches them to know
-        when to stop, and threshold and calibration follow from them. 0 for none.
+        when to stop, and threshold and calibration follow from them. 0 for none. `continued`: the
+        model is to continue from one that learned from other rows.
         """
 
     def planned_units(self, hyperparameters: Any) -> int:
@@ -91,8 +112,14 @@ class Implementation(Protocol):
         seed: int,
         threads: int,
         report: Report,
+        start: Fitted | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> Fitted:
-        """Train."""
+        """Train; further from `start` if there is one, which has the same shape and is left as it
+        is. Units are then those to add. A model that watches its loss on `validation` comes out as
+        `start` is where no added unit makes it less. Resumed from a checkpoint, the model is the
+        same as without the interruption.
+        """
 
     def load(self, path: Path, shape: Shape, *, threads: int) -> Fitted:
         """Read what `save` wrote."""
@@ -110,4 +137,13 @@ def implementation(model_type: ModelType) -> Implementation:
     return cast("Implementation", importlib.import_module(f"{__name__}.{_MODULES[model_type]}"))
 
 
-__all__ = ["Fitted", "Hyperparameters", "Implementation", "Part", "Prediction", "Report", "Shape"]
+__all__ = [
+    "Checkpoints",
+    "Fitted",
+    "Hyperparameters",
+    "Implementation",
+    "Part",
+    "Prediction",
+    "Report",
+    "Shape",
+]

@@ -1,14 +1,17 @@
 """XGBoost. Missing values and categories go in as they are."""
 
+import json
+import math
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import xgboost as xgb
 from trainyard_schema import XGBoostHyperparameters
 
-from trainyard_trainer.models import Part, Prediction, Report, Shape
+from trainyard_trainer.models import Checkpoints, Part, Prediction, Report, Shape
 from trainyard_trainer.preprocessing import Matrix
 from trainyard_trainer.target import Task
 
@@ -18,7 +21,9 @@ _OBJECTIVES = {
     Task.REGRESSION: ("reg:squarederror", "rmse"),
 }
 _OWN_NAMES = {"n_estimators", "early_stopping_rounds", "max_bin"}
+FIXED: tuple[str, ...] = ()
 _VALIDATION_SHARE = 0.15
+_CHECKPOINT = "checkpoint"
 _ROWS_PER_WEIGHT = 1000
 _LARGEST_DEFAULT_WEIGHT = 5.0
 
@@ -71,20 +76,31 @@ class Booster:
         self._booster.save_model(path)
 
 
-class _Progress(xgb.callback.TrainingCallback):
-    def __init__(self, report: Report, total: int) -> None:
-        self._report = report
-        self._total = total
+def _losses(evaluation: str) -> dict[str, float]:
+    """The numbers in what `Booster.eval_set` says: `[7]\ttrain-logloss:0.5\tvalidation-…`."""
+    pairs = (item.rsplit(":", 1) for item in evaluation.split()[1:])
+    return {name.replace("-", "_"): float(value) for name, value in pairs}
 
-    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
-        """Tell how far; False goes on."""
-        losses = {
-            f"{part}_{name}": float(values[-1])
-            for part, logged in evals_log.items()
-            for name, values in logged.items()
-        }
-        self._report(epoch + 1, self._total, losses)
-        return False
+
+class _Best(NamedTuple):
+    """The least validation loss, and the round (from 0) that had it."""
+
+    loss: float = math.inf
+    round: int = 0
+
+
+def _write(booster: xgb.Booster, best: _Best, path: Path) -> None:
+    """A checkpoint: the rounds, and among the model's attributes what early stopping knows."""
+    booster.set_attr(**{_CHECKPOINT: json.dumps(best)})
+    booster.save_model(path)
+    booster.set_attr(**{_CHECKPOINT: None})
+
+
+def _resume(booster: xgb.Booster, path: Path) -> _Best:
+    booster.load_model(path)
+    best = _Best(*json.loads(str(booster.attr(_CHECKPOINT))))
+    booster.set_attr(**{_CHECKPOINT: None})
+    return best
 
 
 def complete(hyperparameters: XGBoostHyperparameters, training_rows: int) -> XGBoostHyperparameters:
@@ -98,6 +114,8 @@ def complete(hyperparameters: XGBoostHyperparameters, training_rows: int) -> XGB
 def validation_share(
     hyperparameters: XGBoostHyperparameters,
     training_rows: int,  # noqa: ARG001
+    *,
+    continued: bool = False,  # noqa: ARG001
 ) -> float:
     """None is needed without early stopping."""
     return _VALIDATION_SHARE if hyperparameters.early_stopping_rounds else 0.0
@@ -117,8 +135,11 @@ def fit(
     seed: int,
     threads: int,
     report: Report,
+    start: Booster | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Booster:
     """Boost until the validation loss stops falling; keep the best round."""
+    older = 0 if start is None else start.units
     objective, metric = _OBJECTIVES[shape.task]
     parameters: dict[str, Any] = {
         **hyperparameters.model_dump(exclude=_OWN_NAMES),
@@ -127,41 +148,55 @@ def fit(
         "tree_method": "hist",
         "max_bin": hyperparameters.max_bin,
         "nthread": threads,
-        "seed": seed,
+        # Each round draws rows and columns by seed and number, so that a resumed fit draws the
+        # same. Numbers begin at 0 in a continued model too.
+        "seed": seed + older,
+        "seed_per_iteration": True,
     }
     if shape.task == Task.MULTICLASS:
         parameters["num_class"] = shape.n_classes
 
-    def quantile_matrix(part: Part, reference: xgb.DMatrix | None) -> xgb.QuantileDMatrix:
+    def matrix(part: Part, reference: xgb.DMatrix | None) -> xgb.DMatrix:
+        common: dict[str, Any] = {
+            "feature_types": _feature_types(shape),
+            "enable_categorical": True,
+            "nthread": threads,
+        }
+        if start is not None:
+            # A quantile matrix has only the bins of these rows, in which trees that were grown on
+            # others are off by much.
+            return xgb.DMatrix(part.features, part.target, **common)
         return xgb.QuantileDMatrix(
-            part.features,
-            part.target,
-            feature_types=_feature_types(shape),
-            enable_categorical=True,
-            max_bin=hyperparameters.max_bin,
-            nthread=threads,
-            ref=reference,
+            part.features, part.target, max_bin=hyperparameters.max_bin, ref=reference, **common
         )
 
-    data = quantile_matrix(train, None)
+    data = matrix(train, None)
     watched = [(data, "train")]
-    callbacks: list[xgb.callback.TrainingCallback] = [
-        _Progress(report, hyperparameters.n_estimators)
-    ]
     if validation is not None:
-        watched.append((quantile_matrix(validation, data), "validation"))
-        callbacks.append(
-            xgb.callback.EarlyStopping(rounds=hyperparameters.early_stopping_rounds, save_best=True)
-        )
-    booster = xgb.train(
-        parameters,
-        data,
-        num_boost_round=hyperparameters.n_estimators,
-        evals=watched,
-        callbacks=callbacks,
-        verbose_eval=False,
-    )
-    return Booster(booster, shape, threads)
+        watched.append((matrix(validation, data), "validation"))
+    caches = [data for data, _ in watched]
+    booster = xgb.Booster(parameters, caches, None if start is None else start._booster)
+    best, total = _Best(), hyperparameters.n_estimators
+    if checkpoints is not None and checkpoints.resume is not None:
+        best = _resume(booster, checkpoints.resume)
+    for number in range(booster.num_boosted_rounds() - older, total):
+        booster.update(data, iteration=number)
+        losses = _losses(booster.eval_set(watched, number))
+        stop = report(number + 1, total, losses)
+        if validation is not None and losses[f"validation_{metric}"] < best.loss:
+            best = _Best(losses[f"validation_{metric}"], number)
+        patience = hyperparameters.early_stopping_rounds
+        if stop or (validation is not None and number - best.round >= patience):
+            break
+        if checkpoints is not None and number + 1 < total:
+            checkpoints.keep(partial(_write, booster, best))
+    if validation is not None:
+        if start is not None:
+            before = _losses(start._booster.eval_set(watched))[f"validation_{metric}"]
+            if best.loss >= before:
+                return start
+        booster = booster[: older + best.round + 1]
+    return Booster(booster.reset(), shape, threads)
 
 
 def load(path: Path, shape: Shape, *, threads: int) -> Booster:

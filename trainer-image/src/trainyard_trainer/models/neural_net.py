@@ -14,10 +14,11 @@ import torch
 from torch import nn
 from trainyard_schema import NeuralNetHyperparameters
 
-from trainyard_trainer.models import Part, Prediction, Report, Shape
+from trainyard_trainer.models import Checkpoints, Part, Prediction, Report, Shape
 from trainyard_trainer.preprocessing import Matrix
 from trainyard_trainer.target import Task
 
+FIXED = ("hidden_layer_sizes", "ensemble_size")
 _VALIDATION_SHARE = 0.1
 _PREDICT_ROWS = 65536
 _ROWS_PER_BATCH_ROW = 40
@@ -163,6 +164,8 @@ def complete(
 def validation_share(
     hyperparameters: NeuralNetHyperparameters,  # noqa: ARG001
     training_rows: int,  # noqa: ARG001
+    *,
+    continued: bool = False,  # noqa: ARG001
 ) -> float:
     """The net always stops early."""
     return _VALIDATION_SHARE
@@ -182,6 +185,48 @@ def _tensors(
     return torch.from_numpy(part.features), target if task == Task.MULTICLASS else target.float()
 
 
+_COUNTS = "counts"
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+def _write(
+    path: Path,
+    net: _Perceptrons,
+    best_weights: dict[str, torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+    counts: tuple[int, float, int],
+) -> None:
+    """A checkpoint: weights, best weights, AdamW's moments, the state of the random numbers, and in
+    the header epochs done, least validation loss, and the epoch that had it.
+    """
+    tensors = {"random": torch.get_rng_state()}
+    tensors |= {f"net.{name}": value for name, value in net.state_dict().items()}
+    tensors |= {f"best.{name}": value for name, value in best_weights.items()}
+    for name, parameter in net.named_parameters():
+        moments = optimizer.state[parameter]
+        tensors |= {f"{moment}.{name}": moments[moment] for moment in _MOMENTS}
+    safetensors.torch.save_file(tensors, path, metadata={_COUNTS: json.dumps(counts)})
+
+
+def _resume(
+    path: Path,
+    net: _Perceptrons,
+    best_weights: dict[str, torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+) -> tuple[int, float, int]:
+    """Put everything back where `_write` found it. Gives its counts."""
+    with safetensors.safe_open(path, framework="pt") as file:
+        done, best_loss, best_epoch = json.loads(file.metadata()[_COUNTS])
+    tensors = safetensors.torch.load_file(path)
+    net.load_state_dict({name: tensors[f"net.{name}"] for name in net.state_dict()})
+    for name in best_weights:
+        best_weights[name] = tensors[f"best.{name}"]
+    for name, parameter in net.named_parameters():
+        optimizer.state[parameter] = {moment: tensors[f"{moment}.{name}"] for moment in _MOMENTS}
+    torch.set_rng_state(tensors["random"])
+    return done, best_loss, best_epoch
+
+
 def fit(
     shape: Shape,
     train: Part,
@@ -191,8 +236,12 @@ def fit(
     seed: int,
     threads: int,
     report: Report,
+    start: Net | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Net:
-    """Train with AdamW until the validation loss stops falling; keep the best weights."""
+    """Train with AdamW until the validation loss stops falling; keep the best weights. The scale of
+    a regression's target is that of `start`.
+    """
     assert validation is not None
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
@@ -207,7 +256,10 @@ def fit(
     }
     net = _Perceptrons(**architecture)
     center, scale = 0.0, 1.0
-    if task == Task.REGRESSION:
+    if start is not None:
+        net.load_state_dict(start._net.state_dict())
+        center, scale = float(net.center), float(net.scale)
+    elif task == Task.REGRESSION:
         center, scale = float(train.target.mean()), float(train.target.std()) or 1.0
         net.center.fill_(center)
         net.scale.fill_(scale)
@@ -219,8 +271,25 @@ def fit(
         weight_decay=hyperparameters.weight_decay,
         foreach=True,
     )
-    best_loss, best_epoch, best_weights = math.inf, 0, copy.deepcopy(net.state_dict())
-    for epoch in range(1, hyperparameters.max_epochs + 1):
+
+    def watch() -> float:
+        net.eval()
+        with torch.inference_mode():
+            chunks = [
+                _mean_prediction(task, net(chunk))
+                for chunk in watched_features.split(_PREDICT_ROWS)
+            ]
+            return _watched_loss(task, torch.cat(chunks), watched_target)
+
+    best_loss = math.inf if start is None else watch()
+    done, best_epoch, best_weights = 0, 0, copy.deepcopy(net.state_dict())
+    if checkpoints is not None and checkpoints.resume is not None:
+        done, best_loss, best_epoch = _resume(checkpoints.resume, net, best_weights, optimizer)
+
+    def write(path: Path) -> None:
+        _write(path, net, best_weights, optimizer, (epoch, best_loss, best_epoch))
+
+    for epoch in range(done + 1, hyperparameters.max_epochs + 1):
         net.train()
         total = 0.0
         for batch in torch.randperm(len(features)).split(hyperparameters.batch_size):
@@ -229,16 +298,8 @@ def fit(
             loss.backward()
             optimizer.step()
             total += float(loss) * len(batch)
-        net.eval()
-        with torch.inference_mode():
-            watched = torch.cat(
-                [
-                    _mean_prediction(task, net(chunk))
-                    for chunk in watched_features.split(_PREDICT_ROWS)
-                ]
-            )
-            watched_loss = _watched_loss(task, watched, watched_target)
-        report(
+        watched_loss = watch()
+        stop = report(
             epoch,
             hyperparameters.max_epochs,
             {"train_loss": total / len(features), "validation_loss": watched_loss},
@@ -246,10 +307,13 @@ def fit(
         if watched_loss < best_loss:
             best_loss, best_epoch = watched_loss, epoch
             best_weights = copy.deepcopy(net.state_dict())
-        elif epoch - best_epoch >= hyperparameters.patience:
+        if stop or epoch - best_epoch >= hyperparameters.patience:
             break
+        if checkpoints is not None and epoch < hyperparameters.max_epochs:
+            checkpoints.keep(write)
     net.load_state_dict(best_weights)
-    return Net(net, shape, {**architecture, "epochs": best_epoch})
+    older = 0 if start is None else start.units
+    return Net(net, shape, {**architecture, "epochs": older + best_epoch})
 
 
 def load(path: Path, shape: Shape, *, threads: int) -> Net:

@@ -1,5 +1,6 @@
 """scikit-learn's random forest, grown in chunks of trees so that progress can be told."""
 
+import copy
 import importlib
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from trainyard_schema import RandomForestHyperparameters
 
 from trainyard_trainer.models import (
+    Checkpoints,
     Part,
     Prediction,
     Report,
@@ -48,6 +50,7 @@ TRUSTED = ["sklearn.tree._tree.Tree"]
 skops leaves Tree out because scikit-learn follows a tree's indexes unchecked; `_check` looks at
 them first.
 """
+FIXED: tuple[str, ...] = ()
 _CHOSEN = ("min_samples_leaf", "max_features")
 _CHUNK_SECONDS = 0.5
 _PREDICT_ROWS = 4096
@@ -133,11 +136,15 @@ def complete(
 def validation_share(
     hyperparameters: RandomForestHyperparameters,  # noqa: ARG001
     training_rows: int,
+    *,
+    continued: bool = False,
 ) -> float:
     """More trees never overfit, so every row of a small table is learned from, and the trees that
-    did not draw a row tell about it. With many rows that takes longer than it gains.
+    did not draw a row tell about it. With many rows that takes longer than it gains, and of older
+    trees it is not known which rows they drew.
     """
-    return 0.0 if training_rows <= _OUT_OF_BAG_ROWS else _VALIDATION_SHARE
+    small = training_rows <= _OUT_OF_BAG_ROWS
+    return 0.0 if small and not continued else _VALIDATION_SHARE
 
 
 def planned_units(hyperparameters: RandomForestHyperparameters) -> int:
@@ -154,10 +161,15 @@ def fit(
     seed: int,
     threads: int,
     report: Report,
+    start: Forest | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Forest:
     """Grow all trees. Their number in a chunk follows the time that the one before took; it does
-    not change the trees.
+    not change the trees. The trees of `start` stay as they are, and new ones are grown like them
+    where the hyperparameters leave it open.
     """
+    if start is not None:
+        hyperparameters = _like(start, hyperparameters)
     hyperparameters = forest_defaults.complete(
         shape.task, train, hyperparameters, seed=seed, threads=threads
     )
@@ -165,25 +177,58 @@ def fit(
     kind = RandomForestRegressor if shape.task == Task.REGRESSION else RandomForestClassifier
     total = hyperparameters.n_estimators
     settings = hyperparameters.model_dump(exclude={"n_estimators"})
-    model = kind(n_estimators=0, warm_start=True, n_jobs=threads, random_state=seed, **settings)
+    model = kind(n_estimators=0)
+    older = 0 if start is None else start.units
+    if start is not None:
+        model = copy.copy(start._model)
+        model.estimators_ = list(model.estimators_)
+    model.set_params(warm_start=True, n_jobs=threads, random_state=seed, **settings)
     with_out_of_bag = validation is None and shape.task != Task.REGRESSION
-    done, chunk = 0, threads
-    while done < total:
+    if checkpoints is not None and checkpoints.resume is not None:
+        model = load(checkpoints.resume, shape, threads=threads)._model
+    done = len(getattr(model, "estimators_", ())) - older
+    chunk, stop = threads, False
+
+    def write(path: Path) -> None:
+        Forest(model, shape, threads, chosen).save(path)
+
+    while done < total and not stop:
         since = time.monotonic()
-        model.n_estimators = min(total, done + chunk)
-        model.oob_score = with_out_of_bag and model.n_estimators == total
-        with warnings.catch_warnings():
-            # Few trees leave rows that all of them drew; those are NaN.
-            warnings.filterwarnings("ignore", "Some inputs do not have OOB scores", UserWarning)
-            model.fit(train.features, train.target)
-        grown = model.n_estimators - done
-        done = model.n_estimators
+        grown = min(total - done, chunk)
+        model.set_params(n_estimators=older + done + grown, n_jobs=threads)
+        model.fit(train.features, train.target)
+        done += grown
         per_tree = max((time.monotonic() - since) / grown, 1e-6)
         chunk = threads * max(1, min(64, int(_CHUNK_SECONDS / per_tree / threads)))
-        report(done, total, {})
-    model.set_params(warm_start=False, oob_score=False)
-    found = forest_defaults.out_of_bag(model) if with_out_of_bag else None
+        stop = bool(report(done, total, {}))
+        if checkpoints is not None and done < total and not stop:
+            checkpoints.keep(write)
+    found = _out_of_bag(model, train) if with_out_of_bag else None
+    model.set_params(warm_start=False)
     return Forest(model, shape, threads, chosen, found)
+
+
+def _out_of_bag(model: _Model, train: Part) -> Prediction:
+    """What the trees of a forest that is grown say about the rows that they did not draw."""
+    model.oob_score = True
+    with warnings.catch_warnings():
+        # No tree is to be grown. Few trees leave rows that all of them drew; those are NaN.
+        warnings.filterwarnings("ignore", "Warm-start fitting without increasing", UserWarning)
+        warnings.filterwarnings("ignore", "Some inputs do not have OOB scores", UserWarning)
+        model.fit(train.features, train.target)
+    model.oob_score = False
+    return forest_defaults.out_of_bag(model)
+
+
+def _like(
+    start: Forest, hyperparameters: RandomForestHyperparameters
+) -> RandomForestHyperparameters:
+    """The hyperparameters, with what `start` has where they leave it to the rows."""
+    default = RandomForestHyperparameters()
+    open_names = [
+        name for name in _CHOSEN if getattr(hyperparameters, name) == getattr(default, name)
+    ]
+    return hyperparameters.model_copy(update={name: start.chosen[name] for name in open_names})
 
 
 def _check(model: _Model) -> None:
