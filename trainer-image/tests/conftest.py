@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -279,7 +278,8 @@ def wait_for_units(process: subprocess.Popen[str], port: int, units: int) -> int
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/progress", timeout=2) as answer:
                 done = RunProgress.model_validate_json(answer.read()).progress.done
-        except urllib.error.URLError:
+        except OSError:
+            # Not there yet, or too busy to answer in time.
             done = None
         if done is not None and done >= units:
             return done

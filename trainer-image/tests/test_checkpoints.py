@@ -26,6 +26,11 @@ ON_SIGTERM = """
 from trainyard_trainer import final_fit
 final_fit.WORTH_SECONDS = 0.1
 """
+UNWRITABLE = """
+from pathlib import Path
+from trainyard_trainer.checkpoints import CheckpointStore
+CheckpointStore.file_name = property(lambda self: "nowhere/model.ubj", lambda self, name: None)
+"""
 LONG = {
     "xgboost": {"n_estimators": 2000, "early_stopping_rounds": 1000, "learning_rate": 0.01},
     "random-forest": {"n_estimators": 400},
@@ -126,6 +131,17 @@ def test_a_store_that_takes_no_checkpoint_does_not_disturb_the_run(
     assert outcome.code == 0, outcome.result
     assert rule.count > 1
     assert "gave up" in messages(outcome)["checkpoint is not kept"]["error"]
+
+
+def test_a_state_that_cannot_be_written_does_not_disturb_the_run(
+    trainer: Any, make_frame: MakeFrame, keys: Callable[..., list[str]]
+) -> None:
+    trainer.put(make_frame("binary"))
+    trainer.preamble = OFTEN + UNWRITABLE
+    outcome = trainer.run("xgboost", hyperparameters=LONG["xgboost"])
+    assert outcome.code == 0, outcome.result
+    assert "nowhere" in messages(outcome)["checkpoint is not kept"]["error"]
+    assert keys("checkpoints/") == []
 
 
 def test_killed_while_a_checkpoint_is_replaced_the_one_before_counts(

@@ -190,7 +190,7 @@ def test_checkpoints_are_removed_when_the_store_is_back(lab: Lab) -> None:
     with lab.s3.away():
         lab.patch(name, cancel=True)
         lab.until(name, "Cancelled")
-    wait_for("its checkpoint is gone", lambda: lab.s3.keys("checkpoints/") == [])
+    wait_for("its checkpoint is gone", lambda: lab.s3.keys(f"checkpoints/{uid}/") == [])
 
 
 @pytest.mark.parametrize("away", [False, True])

@@ -5,8 +5,8 @@ every minute, and with `onCancel: save` it ends early instead of being lost.
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import structlog
 from trainyard_schema import Reason
@@ -111,17 +111,20 @@ class FinalFit:
         began = time.monotonic()
         path = self._folder / self._store.file_name
         history = [record for record in self._history.records if record["fit"] == _FIT]
-        write(path)
+        written = _try(lambda: write(path))
         self._kept_at = time.monotonic()
         self._wait = max(CHECKPOINT_SECONDS, (self._kept_at - began) / SHARE_OF_TIME)
-        self._upload = threading.Thread(
-            target=self._put, args=(path, history), name="checkpoint", daemon=True
-        )
-        self._upload.start()
+        if written:
+            put = partial(self._store.put, self._mark, path, history)
+            self._upload = threading.Thread(target=_try, args=(put,), daemon=True)
+            self._upload.start()
 
-    def _put(self, path: Path, history: list[dict[str, Any]]) -> None:
-        try:
-            self._store.put(self._mark, path, history)
-        except Exception as error:
-            # A run is worth more than the time that a failure of it would cost.
-            _log.warning("checkpoint is not kept", error=str(error))
+
+def _try(step: Callable[[], None]) -> bool:
+    """Whether it worked. A full disk or a store that is away costs a checkpoint, not the run."""
+    try:
+        step()
+    except Exception as error:
+        _log.warning("checkpoint is not kept", error=str(error))
+        return False
+    return True

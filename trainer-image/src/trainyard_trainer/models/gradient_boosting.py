@@ -92,8 +92,10 @@ class _Best(NamedTuple):
 def _write(booster: xgb.Booster, best: _Best, path: Path) -> None:
     """A checkpoint: the rounds, and among the model's attributes what early stopping knows."""
     booster.set_attr(**{_CHECKPOINT: json.dumps(best)})
-    booster.save_model(path)
-    booster.set_attr(**{_CHECKPOINT: None})
+    try:
+        booster.save_model(path)
+    finally:
+        booster.set_attr(**{_CHECKPOINT: None})
 
 
 def _resume(booster: xgb.Booster, path: Path) -> _Best:
