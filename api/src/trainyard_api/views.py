@@ -201,7 +201,10 @@ class AvailableModel(View):
     model: str
     model_type: ModelType
     version: str = Field(description="Sorts by time.")
-    current: bool = Field(description="Whether this is the version that consumers should load.")
+    current: bool = Field(
+        description="Whether it is the champion of its Model, or the current version of its type: "
+        "what consumers should load."
+    )
     uri: str = Field(description="s3:// prefix of the version's files; ends in /.")
     file: str = Field(description="Name of the model file under the prefix.")
     created_at: datetime | None

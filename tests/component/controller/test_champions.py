@@ -344,6 +344,9 @@ def test_with_a_spec_that_makes_no_sense_a_rollback_works_all_the_same(
     models.until("it is said", lambda: models.ready(name)[1] == "InvalidSpec")
     models.annotate(name, rollback="1")
     champions.champion(name, V1, 3)
+    models.annotate(name, reject=V4)
+    words = f"refused to reject {V4}: it does not await approval"
+    models.until("it is refused", lambda: models.message(name) == words)
     assert models.ready(name)[1] == "InvalidSpec"
 
 

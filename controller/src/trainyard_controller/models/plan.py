@@ -54,7 +54,9 @@ class Plan:
 
 def no_plan(model: Model) -> Plan:
     """Nothing is done, and nothing promised, for a Model that cannot be understood."""
+    message = model.status.message or ""
     return Plan(
+        message=None if message.startswith(_WAITING) else message or None,
         last_schedule_time=model.status.last_schedule_time,
         last_handled_retrain=model.status.last_handled_retrain,
     )

@@ -136,7 +136,7 @@ async def _point(
         known = _pointer(there.body)
         if known is not None and known.model_copy(update={"updated_at": now}) == wanted:
             return None
-        if known is not None and (known.transition or 0) >= champion.transition:
+        if known is not None and (known.transition or 0) > champion.transition:
             return _foreign(model, key)
         written = await store.replace(key, body, there.etag)
     if not written:

@@ -226,6 +226,15 @@ async def test_another_model_of_that_name_is_noticed(store: ObjectStore, s3: Any
     assert [one.version for one in history(s3).values()] == [V1]
 
 
+async def test_a_pointer_that_someone_has_edited_is_mended(store: ObjectStore, s3: Any) -> None:
+    put_version(s3, V1)
+    await publish(store, holding(FIRST), NOW)
+    edited = pointer(s3).model_copy(update={"version": V2, "uri": uri_of(V2)})
+    s3.put_object(Bucket=BUCKET, Key=POINTER, Body=edited.to_json().encode())
+    assert await publish(store, holding(FIRST), NOW) is None
+    assert pointer(s3).version == V1
+
+
 async def test_a_pointer_that_cannot_be_read_is_written_anew(store: ObjectStore, s3: Any) -> None:
     put_version(s3, V1)
     s3.put_object(Bucket=BUCKET, Key=POINTER, Body=b"{")
