@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trainyard_schema import LOWER_IS_BETTER
 from trainyard_trainer.gate.comparison import Scores, compare, replicates_for
-from trainyard_trainer.metrics import LOWER_IS_BETTER, METRICS, evaluate
+from trainyard_trainer.metrics import METRICS, evaluate
 from trainyard_trainer.target import Task
 
 EVERY_METRIC = [(task, name) for task in Task for name in METRICS[task]]

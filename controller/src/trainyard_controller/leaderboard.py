@@ -2,12 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from trainyard_schema import Metric, ModelType, ModelVersion, RunResult
-
-LOWER_IS_BETTER = frozenset(
-    {"log_loss", "brier_score", "rmse", "mae", "mse", "mape", "max_error", "median_absolute_error"}
-)
-"""Metrics that measure an error; of all others more is better."""
+from trainyard_schema import LOWER_IS_BETTER, Metric, ModelType, ModelVersion, RunResult
 
 _ORDER = {model_type: position for position, model_type in enumerate(ModelType)}
 

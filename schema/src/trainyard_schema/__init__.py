@@ -45,6 +45,7 @@ from trainyard_schema.spec import (
     TrainingSpec,
 )
 from trainyard_schema.status import (
+    LOWER_IS_BETTER,
     TERMINAL_PHASES,
     Condition,
     ConditionType,
@@ -62,6 +63,7 @@ from trainyard_schema.status import (
 
 __all__ = [
     "EXIT_CODES",
+    "LOWER_IS_BETTER",
     "TERMINAL_PHASES",
     "Action",
     "Candidate",

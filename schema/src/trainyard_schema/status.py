@@ -130,6 +130,10 @@ class Progress(Model):
     updated_at: datetime
 
 
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "rmse", "mae"})
+"""Metrics that measure an error; of all others more is better."""
+
+
 class Metric(Model):
     """One number about a model, on one part of the data."""
 

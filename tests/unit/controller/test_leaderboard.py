@@ -1,12 +1,11 @@
 import pytest
 from trainyard_controller.leaderboard import (
-    LOWER_IS_BETTER,
     best,
     merge,
     metric_text,
     primary_metric,
 )
-from trainyard_schema import Metric, ModelType, ModelVersion, RunResult
+from trainyard_schema import LOWER_IS_BETTER, Metric, ModelType, ModelVersion, RunResult
 
 from .samples import metric_of, version_of
 

@@ -22,6 +22,7 @@ from trainyard_schema import (  # noqa: E402
     Reason,
     RunConfig,
     RunResult,
+    VersionKey,
     validate_hyperparameters,
 )
 from trainyard_schema.base import explain  # noqa: E402
@@ -30,13 +31,15 @@ from trainyard_schema.names import (  # noqa: E402
     COMPLETION_INDEX_ENV,
     RUN_CONFIG_ENV,
     TRAINER_PORT,
+    new_version,
 )
 
 from trainyard_trainer import logs, server, termination  # noqa: E402
+from trainyard_trainer.attempt import Attempt  # noqa: E402
 from trainyard_trainer.errors import TrainerError  # noqa: E402
 from trainyard_trainer.interruption import Interruption  # noqa: E402
 from trainyard_trainer.progress import ProgressTracker  # noqa: E402
-from trainyard_trainer.run import Run  # noqa: E402
+from trainyard_trainer.run import execute  # noqa: E402
 
 _log = structlog.get_logger()
 PORT_ENV = "TRAINER_PORT"
@@ -83,16 +86,19 @@ def _run(interruption: Interruption, log_file: Path) -> RunResult:
         sys.modules["sklearn"] = None  # type: ignore[assignment]
     structlog.contextvars.bind_contextvars(model_type=model_type)
     _log.info("run begins", training_job=config.training_job, threads=_THREADS, seed=config.seed)
-    return Run(
-        config,
-        model_type,
-        hyperparameters,
-        threads=_THREADS,
-        tracker=tracker,
-        interruption=interruption,
-        log_file=log_file,
-        started=_STARTED,
-    ).execute()
+    return execute(
+        Attempt(
+            config=config,
+            model_type=model_type,
+            hyperparameters=hyperparameters,
+            key=VersionKey(config.model, model_type, new_version()),
+            threads=_THREADS,
+            tracker=tracker,
+            interruption=interruption,
+            log_file=log_file,
+            started=_STARTED,
+        )
+    )
 
 
 def _failure(interruption: Interruption, reason: Reason, message: str) -> RunResult:

@@ -27,8 +27,6 @@ METRICS: Mapping[Task, tuple[str, ...]] = {
     Task.MULTICLASS: ("accuracy", "balanced_accuracy", "f1_macro", "log_loss"),
     Task.REGRESSION: ("rmse", "mae", "r2"),
 }  # fmt: skip
-LOWER_IS_BETTER = frozenset({"log_loss", "brier", "rmse", "mae"})
-"""Metrics that measure an error; of all others more is better."""
 _EPSILON = float(np.finfo(np.float64).eps)
 
 

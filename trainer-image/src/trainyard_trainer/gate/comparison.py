@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from trainyard_schema import Model
+from trainyard_schema import LOWER_IS_BETTER, Model
 
 from trainyard_trainer.decisions import DEFAULT_THRESHOLD
 from trainyard_trainer.intervals import ROWS_AT_ONCE, draw
-from trainyard_trainer.metrics import LOWER_IS_BETTER, Floats, one
+from trainyard_trainer.metrics import Floats, one
 from trainyard_trainer.target import Task
 
 _FEWEST, _MOST = 1000, 10_000

@@ -4,11 +4,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
-from trainyard_schema import Model
+from trainyard_schema import LOWER_IS_BETTER, Model
 from trainyard_schema.spec import SliceFloor
 
 from trainyard_trainer.gate.comparison import Scores, value_of
-from trainyard_trainer.metrics import LOWER_IS_BETTER
 from trainyard_trainer.target import Task
 
 _SHOWN = 3
