@@ -22,7 +22,10 @@ OFTEN = """
 from trainyard_trainer import final_fit
 final_fit.CHECKPOINT_SECONDS, final_fit.SHARE_OF_TIME = 0.2, 1.0
 """
+# Threads that numpy starts inherit what signals are blocked: before them, as in `main`.
 ON_SIGTERM = """
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 from trainyard_trainer import final_fit
 final_fit.WORTH_SECONDS = 0.1
 """

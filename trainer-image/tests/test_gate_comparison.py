@@ -102,7 +102,7 @@ def test_a_candidate_that_is_worse_by_the_margin_passes_as_seldom_as_promised() 
     assert 0 < passed <= 12
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 1000), st.sampled_from(METRICS[Task.BINARY]))
 def test_more_confidence_is_a_lower_bound(seed: int, name: str) -> None:
     truth, new = _made(Task.BINARY, 60, 1.0, seed)

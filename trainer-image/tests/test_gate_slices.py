@@ -37,7 +37,7 @@ def test_a_floor_is_the_least_of_scores_and_the_greatest_of_errors(
     assert floor_failure(name, value, None) is None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.sampled_from(["a", "b", "c", None]), min_size=20, max_size=120),
     st.integers(10, 40),

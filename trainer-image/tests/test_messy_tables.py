@@ -52,9 +52,7 @@ def tables(draw: st.DrawFn) -> pa.Table:
 
 @settings(
     max_examples=60,
-    deadline=None,
     derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
 @given(table=tables(), model_type=st.sampled_from(list(ModelType)))

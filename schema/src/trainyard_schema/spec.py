@@ -180,9 +180,9 @@ class Gate(Model):
     max_size: Quantity | None = Field(
         default=None, description="Greatest size of the model file, such as 50Mi."
     )
-    max_latency_ms: int | None = Field(
+    max_latency_ms: float | None = Field(
         default=None,
-        ge=1,
+        gt=0,
         le=60_000,
         description="Longest time to score one row: 95th percentile, in milliseconds.",
     )

@@ -46,11 +46,11 @@ def measure(
     )
 
 
-def failure(latency: Latency, most_ms: int) -> str | None:
+def failure(latency: Latency, most_ms: float) -> str | None:
     """Why it is too slow; None if it is not."""
     if latency.p95_ms <= most_ms:
         return None
     return (
         f"scoring one row takes {latency.p95_ms:.3g} ms (95th percentile of {latency.rows} rows at "
-        f"{latency.threads} threads), longer than maxLatencyMs {most_ms}"
+        f"{latency.threads} threads), longer than maxLatencyMs {most_ms:g}"
     )
