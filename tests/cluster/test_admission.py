@@ -18,7 +18,7 @@ URI = "s3://trainyard/tests/churn.csv"
     ("spec", "message"),
     [
         ({"modelType": "svm"}, 'spec.modelType: Unsupported value: "svm"'),
-        ({"mode": "incremental"}, 'spec.mode: Unsupported value: "incremental"'),
+        ({"mode": "partial"}, 'spec.mode: Unsupported value: "partial"'),
         ({"image": "evil"}, 'unknown field "spec.image"'),
         ({"data": {"uri": "file:///etc/passwd", "target": "y"}}, "spec.data.uri: Invalid value"),
         (

@@ -45,7 +45,7 @@ def test_cancel_by_kubectl_deletes_the_pod_and_keeps_the_record(kube: Kube, runn
 
 
 def test_cancel_saves_what_is_trained_by_then(kube: Kube, submit: Submit) -> None:
-    run = submit(**ENDLESS, onCancel="save")
+    run = submit(**ENDLESS, model="test-saved", onCancel="save")
     run.until(lambda status: status.progress is not None and (status.progress.done or 0) > 0)
     run.patch(cancel=True)
     status = run.until_phase(Phase.CANCELLED, timeout=60)
