@@ -23,10 +23,9 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingJob:
-    """A TrainingJob as last seen."""
+class CustomObject:
+    """What is known of an object of either kind."""
 
-    kind: ClassVar[str] = names.KIND
     namespace: str
     name: str
     uid: str
@@ -34,17 +33,37 @@ class TrainingJob:
     generation: int
     created: datetime
     deleting: bool
-    requester: str | None
-    model_uid: str | None
-    """The uid of the Model that owns it."""
     spec: Document
     """As stored: not yet validated."""
-    status: TrainingJobStatus
 
     @property
     def key(self) -> Key:
         """What the work queue knows it by."""
         return self.namespace, self.name
+
+
+def read_metadata(metadata: Document) -> dict[str, Any]:
+    """The fields of a `CustomObject` that its metadata give."""
+    return {
+        "namespace": metadata["namespace"],
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+        "resource_version": metadata["resourceVersion"],
+        "generation": metadata.get("generation", 0),
+        "created": parse_time(metadata["creationTimestamp"]),
+        "deleting": "deletionTimestamp" in metadata,
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingJob(CustomObject):
+    """A TrainingJob as last seen."""
+
+    kind: ClassVar[str] = names.KIND
+    requester: str | None
+    model_uid: str | None
+    """The uid of the Model that owns it."""
+    status: TrainingJobStatus
 
     @property
     def job_name(self) -> str:
@@ -67,13 +86,7 @@ class TrainingJob:
             ttl = "ttlSecondsAfterFinished"
             spec = {ttl: spec[ttl]} if ttl in spec else {}
         return cls(
-            namespace=metadata["namespace"],
-            name=metadata["name"],
-            uid=metadata["uid"],
-            resource_version=metadata["resourceVersion"],
-            generation=metadata.get("generation", 0),
-            created=parse_time(metadata["creationTimestamp"]),
-            deleting="deletionTimestamp" in metadata,
+            **read_metadata(metadata),
             requester=(metadata.get("annotations") or {}).get(names.REQUESTER_ANNOTATION),
             model_uid=model_uid,
             spec=spec,

@@ -8,9 +8,10 @@ import structlog
 from trainyard_schema import TERMINAL_PHASES, ConditionType, Phase, TrainingJobStatus
 
 from trainyard_controller import verdicts
-from trainyard_controller.announce import announcement, build_event
+from trainyard_controller.announce import announcement
 from trainyard_controller.cache import Cache
-from trainyard_controller.errors import ApiError, ConflictError, RefusedError
+from trainyard_controller.errors import ConflictError, RefusedError
+from trainyard_controller.events import post_events
 from trainyard_controller.kube import Api
 from trainyard_controller.objects import Key, TrainingJob, utc_now
 from trainyard_controller.workqueue import WorkQueue
@@ -114,13 +115,8 @@ class Recorder:
         before = training_job.status
         news = verdicts.announcements(before.verdicts or [], status.verdicts or [])
         announced = announcement(before, status)
-        for one in [*news, *([announced] if announced else [])]:
-            event = build_event(training_job, one, self._now(), instance=self._instance)
-            try:
-                await self._api.create_event(event)
-            except ApiError as error:
-                # The status is the record; an Event is a courtesy.
-                log.warning("event not posted", key="/".join(training_job.key), error=str(error))
+        told = [*news, *([announced] if announced else [])]
+        await post_events(self._api, training_job, told, self._now(), instance=self._instance)
 
 
 def _matters(before: TrainingJobStatus, after: TrainingJobStatus) -> bool:

@@ -160,6 +160,12 @@ class ChampionLab:
         assert (pointer.version, pointer.transition) == (version, transition)
         return status
 
+    def reign(self, name: str, *versions: str) -> None:
+        """Have versions trained one after the other, each of which becomes the champion."""
+        for number, version in enumerate(versions, 1):
+            self.train(name, version)
+            self.champion(name, version, number)
+
     def published(self, name: str) -> tuple[str, str, str]:
         for one in self.models.status(name).conditions:
             if one.type == "Published":

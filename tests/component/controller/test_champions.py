@@ -92,9 +92,7 @@ def test_a_run_that_was_compared_with_another_champion_awaits_approval(
     models = champions.models
     models.start()
     name = models.create()
-    for number, version in enumerate((V1, V2), 1):
-        champions.train(name, version)
-        champions.champion(name, version, number)
+    champions.reign(name, V1, V2)
     run = champions.start(name, V3)
     models.annotate(name, rollback="1")
     champions.champion(name, V1, 3)
@@ -194,9 +192,7 @@ def test_while_the_store_is_away_the_champion_stays_and_can_be_rolled_back(
     models = champions.models
     models.start()
     name = models.create()
-    for number, version in enumerate((V1, V2), 1):
-        champions.train(name, version)
-        champions.champion(name, version, number)
+    champions.reign(name, V1, V2)
     with champions.s3.away():
         models.annotate(name, rollback="1")
         models.until(
@@ -245,9 +241,7 @@ def test_two_operators_at_once_agree(champions: ChampionLab) -> None:
     for _ in range(2):
         models.start()
     name = models.create()
-    for number, version in enumerate((V1, V2, V3), 1):
-        champions.train(name, version)
-        champions.champion(name, version, number)
+    champions.reign(name, V1, V2, V3)
     for number in range(4, 8):
         models.annotate(name, rollback=str(number))
         champions.champion(name, (V3, V2)[number % 2 == 0], number)
@@ -258,9 +252,7 @@ def test_a_model_that_is_created_again_has_its_champion(champions: ChampionLab) 
     models = champions.models
     models.start()
     name = models.create()
-    for number, version in enumerate((V1, V2), 1):
-        champions.train(name, version)
-        champions.champion(name, version, number)
+    champions.reign(name, V1, V2)
     old = models.get(name)
     models.lab.rest.delete(f"{models.path}/{name}")
     models.until("it is gone", lambda: models.lab.rest.get(f"{models.path}/{name}") is None)
@@ -277,9 +269,7 @@ def test_a_version_that_is_gone_is_not_published(champions: ChampionLab) -> None
     models = champions.models
     models.start()
     name = models.create()
-    for number, version in enumerate((V1, V2), 1):
-        champions.train(name, version)
-        champions.champion(name, version, number)
+    champions.reign(name, V1, V2)
     champions.s3.delete(VersionKey(name, XGBOOST, V1).manifest)
     models.annotate(name, rollback="1")
     models.until("it is said", lambda: champions.published(name)[1] == "VersionMissing")
@@ -318,9 +308,7 @@ def test_old_versions_are_deleted_after_a_run_and_used_ones_stay(champions: Cham
         f'{{"version":"{current}","uri":"","manifestSha256":"","updatedAt":"2026-11-20T10:00:00Z"}}',
     )
     # The champion, the previous one, and a candidate are older than all of these.
-    for number, version in enumerate((V1, V2), 1):
-        champions.train(name, version)
-        champions.champion(name, version, number)
+    champions.reign(name, V1, V2)
     kept = sorted([V1, V2, pinned, current, *others[-2:]])
     models.until("the old ones are gone", lambda: sorted(champions.versions(name)) == kept)
     models.annotate(name, promote=pinned)
@@ -337,9 +325,7 @@ def test_with_a_spec_that_makes_no_sense_a_rollback_works_all_the_same(
     models = champions.models
     models.start()
     name = models.create()
-    for number, version in enumerate((V1, V2), 1):
-        champions.train(name, version)
-        champions.champion(name, version, number)
+    champions.reign(name, V1, V2)
     models.patch(name, schedule="0 3 * * FOO")
     models.until("it is said", lambda: models.ready(name)[1] == "InvalidSpec")
     models.annotate(name, rollback="1")

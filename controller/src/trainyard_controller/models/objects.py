@@ -1,13 +1,12 @@
 """The parts of a Model that the operator keeps in memory."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar
 
 from pydantic import ValidationError
 from trainyard_schema import ModelStatus, names
 
-from trainyard_controller.objects import Document, Key, parse_time
+from trainyard_controller.objects import CustomObject, Document, read_metadata
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,30 +18,16 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
+class Model(CustomObject):
     """A Model as last seen."""
 
     kind: ClassVar[str] = names.MODEL_KIND
-    namespace: str
-    name: str
-    uid: str
-    resource_version: str
-    generation: int
-    created: datetime
-    deleting: bool
     retrain: str | None
     """The value of its retrain annotation."""
-    rollback: "Request | None" = None
-    promote: "Request | None" = None
-    reject: "Request | None" = None
-    spec: Document
-    """As stored: not yet validated."""
+    rollback: Request | None = None
+    promote: Request | None = None
+    reject: Request | None = None
     status: ModelStatus
-
-    @property
-    def key(self) -> Key:
-        """What the work queue knows it by."""
-        return self.namespace, self.name
 
     @classmethod
     def from_document(cls, document: Document) -> "Model":
@@ -50,13 +35,7 @@ class Model:
         metadata = document["metadata"]
         annotations = metadata.get("annotations") or {}
         return cls(
-            namespace=metadata["namespace"],
-            name=metadata["name"],
-            uid=metadata["uid"],
-            resource_version=metadata["resourceVersion"],
-            generation=metadata.get("generation", 0),
-            created=parse_time(metadata["creationTimestamp"]),
-            deleting="deletionTimestamp" in metadata,
+            **read_metadata(metadata),
             retrain=annotations.get(names.RETRAIN_ANNOTATION) or None,
             rollback=_request(metadata, names.ROLLBACK_ANNOTATION),
             promote=_request(metadata, names.PROMOTE_ANNOTATION),

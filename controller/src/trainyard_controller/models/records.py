@@ -1,18 +1,16 @@
 """What is known of a Model, and the one way to write its status."""
 
-import structlog
 from trainyard_schema import ModelStatus
 
-from trainyard_controller.announce import Announcement, build_event
-from trainyard_controller.errors import ApiError, ConflictError, RefusedError
+from trainyard_controller.announce import Announcement
+from trainyard_controller.errors import ConflictError, RefusedError
+from trainyard_controller.events import post_events
 from trainyard_controller.kube import Api
 from trainyard_controller.models.cache import ModelCache
 from trainyard_controller.models.kube import ModelApi
 from trainyard_controller.models.objects import Model
 from trainyard_controller.objects import Key, utc_now
 from trainyard_controller.workqueue import WorkQueue
-
-log = structlog.get_logger(__name__)
 
 
 class Records:
@@ -66,13 +64,4 @@ class Records:
             self._cache.drop(model.key, model.uid)
             return
         self._cache.put(fresh)
-        for one in announced:
-            await self._announce(model, one)
-
-    async def _announce(self, model: Model, announced: Announcement) -> None:
-        event = build_event(model, announced, utc_now(), instance=self._instance)
-        try:
-            await self._events.create_event(event)
-        except ApiError as error:
-            # The status is the record; an Event is a courtesy.
-            log.warning("event not posted", key="/".join(model.key), error=str(error))
+        await post_events(self._events, model, announced, utc_now(), instance=self._instance)
