@@ -10,10 +10,14 @@ from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 
 from trainyard_api import problems
+from trainyard_api.auth import Authenticator
 from trainyard_api.cluster import RefusedError, TrainingJobs, UnavailableError
+from trainyard_api.database import Database, DatabaseUnavailableError
+from trainyard_api.database.engine import RETRY_AFTER_SECONDS
 from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe
 from trainyard_api.routes import health, jobs, models
+from trainyard_api.routes.v1 import me
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore, StoreError
 
@@ -29,6 +33,7 @@ Errors are `application/problem+json` (RFC 9457). Each answer carries its `X-Req
 _TAGS: Final = [
     {"name": "training", "description": "Start, follow and cancel trainings."},
     {"name": "models", "description": "What trainings left in the object store."},
+    {"name": "account", "description": "Who you are here."},
     {"name": "health", "description": "For probes and Prometheus; without a token."},
 ]
 
@@ -36,9 +41,12 @@ _TAGS: Final = [
 def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> FastAPI:
     """The Train API. Its lifespan enters and leaves `cluster`."""
 
+    authenticator = Authenticator(settings)
+    database = Database(settings.database_url.get_secret_value())
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with cluster:
+        async with cluster, authenticator, database:
             yield
 
     # Swagger UI comes with the package: clusters are often cut off from any CDN.
@@ -53,15 +61,18 @@ def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> 
     app.state.settings = settings
     app.state.cluster = cluster
     app.state.store = store
+    app.state.authenticator = authenticator
+    app.state.database = database
     app.state.metrics = metrics = Metrics()
 
     # models before jobs: /train/models/available is no model type.
-    for resource in (health, models, jobs):
+    for resource in (health, models, jobs, me):
         app.include_router(resource.router)
     problems.install(app)
     app.add_exception_handler(RefusedError, _on_refused)
     app.add_exception_handler(UnavailableError, _on_unavailable)
     app.add_exception_handler(StoreError, _on_store_error)
+    app.add_exception_handler(DatabaseUnavailableError, _on_database_unavailable)
     app.add_middleware(LimitBody, max_bytes=_BODY_BYTES)
     app.add_middleware(Observe, metrics=metrics, timeout_seconds=_REQUEST_SECONDS)
     return app
@@ -81,6 +92,12 @@ async def _on_unavailable(_: Request, error: Exception) -> JSONResponse:
 async def _on_store_error(_: Request, error: Exception) -> JSONResponse:
     return problems.problem_response(
         503, _sentence(error), headers={"Retry-After": str(_STORE_RETRY_SECONDS)}
+    )
+
+
+async def _on_database_unavailable(_: Request, error: Exception) -> JSONResponse:
+    return problems.problem_response(
+        503, _sentence(error), headers={"Retry-After": str(RETRY_AFTER_SECONDS)}
     )
 
 

@@ -37,6 +37,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         "EXCLUDE": '["customer_id"]',
         "JWT_SECRET": "for-these-tests-only-0123456789-abcdef",
         "BUCKET": BUCKET,
+        "DATABASE_URL": "postgresql://nobody:for-these-tests-only@127.0.0.1:1/none",
     }
     for name, value in variables.items():
         monkeypatch.setenv(f"TRAINYARD_API_{name}", value)
@@ -56,6 +57,7 @@ def sign(settings: Settings) -> Callable[..., str]:
         now = int(time.time())
         payload = {"sub": "ada", "iss": "trainyard", "aud": "trainyard", "iat": now}
         payload |= {"exp": now + 60, **claims}
+        assert settings.jwt_secret is not None
         return jwt.encode(
             {name: value for name, value in payload.items() if value is not None},
             settings.jwt_secret.get_secret_value() if secret is None else secret,
