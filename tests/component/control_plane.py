@@ -123,13 +123,25 @@ class Rest:
         self._answer(self._client.request("DELETE", path, json=options))
 
 
-@dataclass(frozen=True)
+@dataclass
 class ControlPlane:
     """A running control plane. The user `admin` may do everything; others what a test allows."""
 
     apiserver: "subprocess.Popen[bytes]"
     kubeconfigs: dict[str, Path]
     rest: Rest
+    restart: "Callable[[], subprocess.Popen[bytes]]"
+    """Start the API server anew, once it has been killed."""
+
+    @contextmanager
+    def killed(self) -> Iterator[None]:
+        """Connections break, and new ones are refused."""
+        self.apiserver.kill()
+        self.apiserver.wait()
+        try:
+            yield
+        finally:
+            self.apiserver = self.restart()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -155,14 +167,19 @@ def control_plane(binary: Path, folder: Path) -> Iterator[ControlPlane]:
         etcd = _start_etcd(stack, binary, folder)
         log = folder / "kube-apiserver.log"
         command = _apiserver(binary, folder, etcd, port, tokens)
-        apiserver = stack.enter_context(program(command, log))
         headers = {"Authorization": f"Bearer {tokens[ADMIN]}"}
-        wait_until_ok(apiserver, f"{url}/readyz", log, verify=False, headers=headers)
-        command = _controller_manager(binary, kubeconfigs[ADMIN])
-        stack.enter_context(program(command, folder / "kube-controller-manager.log"))
+
+        def start_apiserver() -> "subprocess.Popen[bytes]":
+            apiserver = stack.enter_context(program(command, log))
+            wait_until_ok(apiserver, f"{url}/readyz", log, verify=False, headers=headers)
+            return apiserver
+
+        apiserver = start_apiserver()
+        manager = _controller_manager(binary, kubeconfigs[ADMIN])
+        stack.enter_context(program(manager, folder / "kube-controller-manager.log"))
         rest = Rest(url, tokens[ADMIN])
         stack.callback(rest.close)
-        yield ControlPlane(apiserver, kubeconfigs, rest)
+        yield ControlPlane(apiserver, kubeconfigs, rest, start_apiserver)
 
 
 def _start_etcd(stack: ExitStack, binary: Path, folder: Path) -> str:
