@@ -3,19 +3,25 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 
 from trainyard_api import problems
-from trainyard_api.cluster import RefusedError, TrainingJobs, UnavailableError
+from trainyard_api.cluster import MODEL, TRAINING_JOB, Cluster, RefusedError, UnavailableError
+from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe
-from trainyard_api.routes import health, jobs, models
+from trainyard_api.objects import Models, TrainingJobs
+from trainyard_api.routes import health
+from trainyard_api.routes import jobs as job_routes
+from trainyard_api.routes import models as model_routes
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore, StoreError
+from trainyard_api.watching.cache import ObjectCache
+from trainyard_api.watching.reflector import Reflector, running
 
 _BODY_BYTES: Final = 64 * 1024
 _REQUEST_SECONDS: Final = 30.0
@@ -33,12 +39,18 @@ _TAGS: Final = [
 ]
 
 
-def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> FastAPI:
+def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastAPI:
     """The Train API. Its lifespan enters and leaves `cluster`."""
+    jobs = ObjectCache(TRAINING_JOB.name, make=TrainingJob)
+    models = ObjectCache(MODEL.name, make=dict[str, Any])
+    reflectors = [
+        Reflector(cluster, TRAINING_JOB, jobs),
+        Reflector(cluster, MODEL, models),
+    ]
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with cluster:
+        async with cluster, running(reflectors):
             yield
 
     # Swagger UI comes with the package: clusters are often cut off from any CDN.
@@ -52,11 +64,15 @@ def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> 
     )
     app.state.settings = settings
     app.state.cluster = cluster
+    app.state.jobs = jobs
+    app.state.models = models
+    app.state.training_jobs = TrainingJobs(cluster, jobs)
+    app.state.model_objects = Models(cluster, models)
     app.state.store = store
     app.state.metrics = metrics = Metrics()
 
     # models before jobs: /train/models/available is no model type.
-    for resource in (health, models, jobs):
+    for resource in (health, model_routes, job_routes):
         app.include_router(resource.router)
     problems.install(app)
     app.add_exception_handler(RefusedError, _on_refused)
@@ -68,7 +84,8 @@ def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> 
 
 
 async def _on_refused(_: Request, error: Exception) -> JSONResponse:
-    return problems.problem_response(422, f"The cluster refuses the TrainingJob: {error}")
+    assert isinstance(error, RefusedError)
+    return problems.problem_response(422, f"The cluster refuses the {error.kind}: {error}")
 
 
 async def _on_unavailable(_: Request, error: Exception) -> JSONResponse:
