@@ -10,21 +10,19 @@ from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 
 from trainyard_api import problems
+from trainyard_api.auth import Authenticator
 from trainyard_api.cluster import MODEL, TRAINING_JOB, Cluster, RefusedError, UnavailableError
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe
 from trainyard_api.objects import Models, TrainingJobs
-from trainyard_api.routes import health
-from trainyard_api.routes import jobs as job_routes
-from trainyard_api.routes import models as model_routes
+from trainyard_api.routes import health, jobs, models
+from trainyard_api.routes.v1 import me
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore, StoreError
 from trainyard_api.watching.cache import ObjectCache
 from trainyard_api.watching.reflector import Reflector, running
 
-_BODY_BYTES: Final = 64 * 1024
-_REQUEST_SECONDS: Final = 30.0
 _STORE_RETRY_SECONDS: Final = 10
 
 _DESCRIPTION = """\
@@ -35,22 +33,24 @@ Errors are `application/problem+json` (RFC 9457). Each answer carries its `X-Req
 _TAGS: Final = [
     {"name": "training", "description": "Start, follow and cancel trainings."},
     {"name": "models", "description": "What trainings left in the object store."},
+    {"name": "account", "description": "Who you are here."},
     {"name": "health", "description": "For probes and Prometheus; without a token."},
 ]
 
 
 def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastAPI:
     """The Train API. Its lifespan enters and leaves `cluster`."""
-    jobs = ObjectCache(TRAINING_JOB.name, make=TrainingJob)
-    models = ObjectCache(MODEL.name, make=dict[str, Any])
+    job_cache = ObjectCache(TRAINING_JOB.name, make=TrainingJob)
+    model_cache = ObjectCache(MODEL.name, make=dict[str, Any])
     reflectors = [
-        Reflector(cluster, TRAINING_JOB, jobs),
-        Reflector(cluster, MODEL, models),
+        Reflector(cluster, TRAINING_JOB, job_cache),
+        Reflector(cluster, MODEL, model_cache),
     ]
+    authenticator = Authenticator(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with cluster, running(reflectors):
+        async with cluster, authenticator, running(reflectors):
             yield
 
     # Swagger UI comes with the package: clusters are often cut off from any CDN.
@@ -64,22 +64,23 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     )
     app.state.settings = settings
     app.state.cluster = cluster
-    app.state.jobs = jobs
-    app.state.models = models
-    app.state.training_jobs = TrainingJobs(cluster, jobs)
-    app.state.model_objects = Models(cluster, models)
+    app.state.jobs = job_cache
+    app.state.models = model_cache
+    app.state.training_jobs = TrainingJobs(cluster, job_cache)
+    app.state.model_objects = Models(cluster, model_cache)
     app.state.store = store
+    app.state.authenticator = authenticator
     app.state.metrics = metrics = Metrics()
 
     # models before jobs: /train/models/available is no model type.
-    for resource in (health, model_routes, job_routes):
+    for resource in (health, models, jobs, me):
         app.include_router(resource.router)
     problems.install(app)
     app.add_exception_handler(RefusedError, _on_refused)
     app.add_exception_handler(UnavailableError, _on_unavailable)
     app.add_exception_handler(StoreError, _on_store_error)
-    app.add_middleware(LimitBody, max_bytes=_BODY_BYTES)
-    app.add_middleware(Observe, metrics=metrics, timeout_seconds=_REQUEST_SECONDS)
+    app.add_middleware(LimitBody)
+    app.add_middleware(Observe, metrics=metrics)
     return app
 
 

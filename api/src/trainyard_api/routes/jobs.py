@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Header, Query, Response
 from trainyard_schema.spec import ModelTypeOrAll
 
-from trainyard_api.auth import RequesterDep
+from trainyard_api.auth import Identity, TrainTrainerDep, TrainViewerDep
 from trainyard_api.cluster import NotFoundError
 from trainyard_api.deps import JobsDep, SettingsDep, TrainingJobsDep
 from trainyard_api.jobs import rendered
@@ -25,6 +25,7 @@ router = APIRouter(prefix="/train", tags=["training"])
 
 _ALWAYS = (
     HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
     HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
@@ -59,7 +60,7 @@ async def train_model_type(
     response: Response,
     training_jobs: TrainingJobsDep,
     settings: SettingsDep,
-    requester: RequesterDep,
+    requester: TrainTrainerDep,
     options: Annotated[TrainingOptions | None, Body()] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> TrainingResponse:
@@ -69,7 +70,7 @@ async def train_model_type(
     name = await submit(
         request,
         key=idempotency_key,
-        requester=requester,
+        requester=_subject(requester),
         settings=settings,
         training_jobs=training_jobs,
     )
@@ -88,14 +89,14 @@ async def train(
     response: Response,
     training_jobs: TrainingJobsDep,
     settings: SettingsDep,
-    requester: RequesterDep,
+    requester: TrainTrainerDep,
     idempotency_key: IdempotencyKey = None,
 ) -> TrainingResponse:
     """Start training; `all` trains every model type on one identical split."""
     name = await submit(
         request,
         key=idempotency_key,
-        requester=requester,
+        requester=_subject(requester),
         settings=settings,
         training_jobs=training_jobs,
     )
@@ -108,7 +109,7 @@ async def train(
     response_model=JobView,
     responses=documented(HTTPStatus.NOT_FOUND, *_ALWAYS),
 )
-async def status(job_id: str, training_jobs: TrainingJobsDep, _: RequesterDep) -> Response:
+async def status(job_id: str, training_jobs: TrainingJobsDep, _: TrainViewerDep) -> Response:
     """Where it stands, how far it is, and what came out of it."""
     try:
         job = await training_jobs.find(job_id)
@@ -122,7 +123,7 @@ async def status(job_id: str, training_jobs: TrainingJobsDep, _: RequesterDep) -
 )
 async def list_jobs(
     jobs: JobsDep,
-    _: RequesterDep,
+    _: TrainViewerDep,
     status: Annotated[Status | None, Query(description="Only those with this status.")] = None,
     model_type: Annotated[
         ModelTypeOrAll | None, Query(description="Only those that train this type.")
@@ -148,7 +149,9 @@ async def list_jobs(
     summary="Cancel a training",
     responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, *_ALWAYS),
 )
-async def cancel(job_id: str, training_jobs: TrainingJobsDep, _: RequesterDep) -> TrainingResponse:
+async def cancel(
+    job_id: str, training_jobs: TrainingJobsDep, _: TrainTrainerDep
+) -> TrainingResponse:
     """Stop it for good: the operator deletes its pods, the record is kept.
 
     The status becomes `cancelled` once no pod is left. Asking again changes nothing and is answered
@@ -172,6 +175,10 @@ async def cancel(job_id: str, training_jobs: TrainingJobsDep, _: RequesterDep) -
     return TrainingResponse(
         job_id=job_id, status=view.status, message=message, model_type=view.model_type
     )
+
+
+def _subject(requester: Identity | None) -> str | None:
+    return requester.subject if requester else None
 
 
 def _accepted(name: str, request: TrainingRequest, response: Response) -> TrainingResponse:
