@@ -10,10 +10,12 @@ from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 
 from trainyard_api import problems
+from trainyard_api.auth import Authenticator
 from trainyard_api.cluster import RefusedError, TrainingJobs, UnavailableError
 from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe
 from trainyard_api.routes import health, jobs, models
+from trainyard_api.routes.v1 import me
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore, StoreError
 
@@ -29,6 +31,7 @@ Errors are `application/problem+json` (RFC 9457). Each answer carries its `X-Req
 _TAGS: Final = [
     {"name": "training", "description": "Start, follow and cancel trainings."},
     {"name": "models", "description": "What trainings left in the object store."},
+    {"name": "account", "description": "Who you are here."},
     {"name": "health", "description": "For probes and Prometheus; without a token."},
 ]
 
@@ -36,9 +39,11 @@ _TAGS: Final = [
 def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> FastAPI:
     """The Train API. Its lifespan enters and leaves `cluster`."""
 
+    authenticator = Authenticator(settings)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with cluster:
+        async with cluster, authenticator:
             yield
 
     # Swagger UI comes with the package: clusters are often cut off from any CDN.
@@ -53,10 +58,11 @@ def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> 
     app.state.settings = settings
     app.state.cluster = cluster
     app.state.store = store
+    app.state.authenticator = authenticator
     app.state.metrics = metrics = Metrics()
 
     # models before jobs: /train/models/available is no model type.
-    for resource in (health, models, jobs):
+    for resource in (health, models, jobs, me):
         app.include_router(resource.router)
     problems.install(app)
     app.add_exception_handler(RefusedError, _on_refused)

@@ -56,6 +56,7 @@ def sign(settings: Settings) -> Callable[..., str]:
         now = int(time.time())
         payload = {"sub": "ada", "iss": "trainyard", "aud": "trainyard", "iat": now}
         payload |= {"exp": now + 60, **claims}
+        assert settings.jwt_secret is not None
         return jwt.encode(
             {name: value for name, value in payload.items() if value is not None},
             settings.jwt_secret.get_secret_value() if secret is None else secret,

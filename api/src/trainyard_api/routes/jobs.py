@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Header, Query, Response
 from trainyard_schema.spec import ModelTypeOrAll
 
-from trainyard_api.auth import RequesterDep
+from trainyard_api.auth import Identity, TrainTrainerDep, TrainViewerDep
 from trainyard_api.cluster import NotFoundError
 from trainyard_api.deps import ClusterDep, SettingsDep
 from trainyard_api.problems import Problem, documented
@@ -26,6 +26,7 @@ router = APIRouter(prefix="/train", tags=["training"])
 
 _ALWAYS = (
     HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
     HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
@@ -60,7 +61,7 @@ async def train_model_type(
     response: Response,
     cluster: ClusterDep,
     settings: SettingsDep,
-    requester: RequesterDep,
+    requester: TrainTrainerDep,
     options: Annotated[TrainingOptions | None, Body()] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> TrainingResponse:
@@ -68,7 +69,11 @@ async def train_model_type(
     given = options.model_dump() if options else {}
     request = TrainingRequest(model_type=model_type, **given)
     name = await submit(
-        request, key=idempotency_key, requester=requester, settings=settings, cluster=cluster
+        request,
+        key=idempotency_key,
+        requester=_subject(requester),
+        settings=settings,
+        cluster=cluster,
     )
     return _accepted(name, request, response)
 
@@ -85,12 +90,16 @@ async def train(
     response: Response,
     cluster: ClusterDep,
     settings: SettingsDep,
-    requester: RequesterDep,
+    requester: TrainTrainerDep,
     idempotency_key: IdempotencyKey = None,
 ) -> TrainingResponse:
     """Start training; `all` trains every model type on one identical split."""
     name = await submit(
-        request, key=idempotency_key, requester=requester, settings=settings, cluster=cluster
+        request,
+        key=idempotency_key,
+        requester=_subject(requester),
+        settings=settings,
+        cluster=cluster,
     )
     return _accepted(name, request, response)
 
@@ -100,7 +109,7 @@ async def train(
     summary="Show a training",
     responses=documented(HTTPStatus.NOT_FOUND, *_ALWAYS),
 )
-async def status(job_id: str, cluster: ClusterDep, _: RequesterDep) -> JobView:
+async def status(job_id: str, cluster: ClusterDep, _: TrainViewerDep) -> JobView:
     """Where it stands, how far it is, and what came out of it."""
     try:
         return JobView.of(await cluster.get(job_id))
@@ -111,7 +120,7 @@ async def status(job_id: str, cluster: ClusterDep, _: RequesterDep) -> JobView:
 @router.get("/jobs", summary="List trainings", responses=documented(*_ALWAYS))
 async def jobs(
     cluster: ClusterDep,
-    _: RequesterDep,
+    _: TrainViewerDep,
     status: Annotated[Status | None, Query(description="Only those with this status.")] = None,
     model_type: Annotated[
         ModelTypeOrAll | None, Query(description="Only those that train this type.")
@@ -137,7 +146,7 @@ async def jobs(
     summary="Cancel a training",
     responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, *_ALWAYS),
 )
-async def cancel(job_id: str, cluster: ClusterDep, _: RequesterDep) -> TrainingResponse:
+async def cancel(job_id: str, cluster: ClusterDep, _: TrainTrainerDep) -> TrainingResponse:
     """Stop it for good: the operator deletes its pods, the record is kept.
 
     The status becomes `cancelled` once no pod is left. Asking again changes nothing and is answered
@@ -161,6 +170,10 @@ async def cancel(job_id: str, cluster: ClusterDep, _: RequesterDep) -> TrainingR
     return TrainingResponse(
         job_id=job_id, status=view.status, message=message, model_type=view.model_type
     )
+
+
+def _subject(requester: Identity | None) -> str | None:
+    return requester.subject if requester else None
 
 
 def _accepted(name: str, request: TrainingRequest, response: Response) -> TrainingResponse:
