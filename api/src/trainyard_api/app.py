@@ -19,8 +19,6 @@ from trainyard_api.routes.v1 import me, versions
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore, StoreError
 
-_BODY_BYTES: Final = 64 * 1024
-_REQUEST_SECONDS: Final = 30.0
 _STORE_RETRY_SECONDS: Final = 10
 
 _DESCRIPTION = """\
@@ -69,8 +67,8 @@ def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> 
     app.add_exception_handler(RefusedError, _on_refused)
     app.add_exception_handler(UnavailableError, _on_unavailable)
     app.add_exception_handler(StoreError, _on_store_error)
-    app.add_middleware(LimitBody, max_bytes=_BODY_BYTES)
-    app.add_middleware(Observe, metrics=metrics, timeout_seconds=_REQUEST_SECONDS)
+    app.add_middleware(LimitBody)
+    app.add_middleware(Observe, metrics=metrics)
     return app
 
 

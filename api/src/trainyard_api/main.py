@@ -10,6 +10,7 @@ from pydantic_settings import SettingsError
 from trainyard_api import logs
 from trainyard_api.app import create_app
 from trainyard_api.cluster import TrainingJobs
+from trainyard_api.patience import PatientProtocol
 from trainyard_api.settings import Settings, explain_settings
 from trainyard_api.store import ModelStore
 
@@ -46,6 +47,7 @@ def main() -> None:
         app,
         host="0.0.0.0",  # noqa: S104 - a Service leads here
         port=settings.port,
+        http=PatientProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
