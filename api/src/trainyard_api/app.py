@@ -17,7 +17,7 @@ from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe
 from trainyard_api.objects import Models, TrainingJobs
 from trainyard_api.routes import health, jobs, models
-from trainyard_api.routes.v1 import me
+from trainyard_api.routes.v1 import me, versions
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore, StoreError
 from trainyard_api.watching.cache import ObjectCache
@@ -33,6 +33,7 @@ Errors are `application/problem+json` (RFC 9457). Each answer carries its `X-Req
 _TAGS: Final = [
     {"name": "training", "description": "Start, follow and cancel trainings."},
     {"name": "models", "description": "What trainings left in the object store."},
+    {"name": "versions", "description": "Versions of a model, compared and in their history."},
     {"name": "account", "description": "Who you are here."},
     {"name": "health", "description": "For probes and Prometheus; without a token."},
 ]
@@ -73,7 +74,7 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     app.state.metrics = metrics = Metrics()
 
     # models before jobs: /train/models/available is no model type.
-    for resource in (health, models, jobs, me):
+    for resource in (health, models, jobs, me, versions):
         app.include_router(resource.router)
     problems.install(app)
     app.add_exception_handler(RefusedError, _on_refused)
