@@ -10,9 +10,10 @@ from pydantic_settings import SettingsError
 
 from trainyard_api import logs
 from trainyard_api.app import create_app
-from trainyard_api.cluster import TrainingJobs
+from trainyard_api.cluster import Cluster
 from trainyard_api.database import DatabaseUnavailableError
 from trainyard_api.database.migrate import migrate
+from trainyard_api.patience import PatientProtocol
 from trainyard_api.settings import DatabaseSettings, Settings, explain_settings
 from trainyard_api.store import ModelStore
 
@@ -64,7 +65,7 @@ def serve(settings: Settings) -> None:
 
     app = create_app(
         settings,
-        TrainingJobs(settings.namespace),
+        Cluster(settings.namespace),
         ModelStore(
             bucket=settings.bucket,
             endpoint_url=settings.s3_endpoint_url,
@@ -75,6 +76,7 @@ def serve(settings: Settings) -> None:
         app,
         host="0.0.0.0",  # noqa: S104 - a Service leads here
         port=settings.port,
+        http=PatientProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
