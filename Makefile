@@ -9,7 +9,7 @@ DEV := .venv/bin/trainyard-dev
 export UV_PYTHON_DOWNLOADS := never
 export CLUSTER DATA TARGET JOB SUBJECT IMAGE_REGISTRY
 
-.PHONY: help demo test up down status images lint format bench bench-quality bench-trainer logs \
+.PHONY: help demo test up down status images lint format bench bench-quality bench-trainer bench-api logs \
 	kubeconfig env token crd install
 
 help: ## List the targets
@@ -52,6 +52,9 @@ bench-quality: install ## Compare the models with plain scikit-learn; the last l
 
 bench-trainer: install ## Time and memory of the trainer beside a plain script, up to 1M rows (half an hour)
 	@$(DEV) bench-trainer
+
+bench-api: install ## Load and faults on the API with 10,000 jobs (five minutes); the last line is one JSON object
+	@.venv/bin/python -m tests.load.api
 
 logs: install ## Follow the operator and the API. JOB=name: one TrainingJob
 	@$(DEV) logs $(if $(JOB),--job "$(JOB)")

@@ -1,4 +1,4 @@
-"""Measure, print what was found as it is found, and all of it as one JSON object on the last line."""
+"""Measure, and print what was found: all of it as one JSON object on the last line."""
 
 import asyncio
 import json
@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 from trainyard_devtools.bench import percentile
 from trainyard_devtools.steps import console, step
-from trainyard_schema import names
 
 from ...component.control_plane import Rest, free_ports, program, wait_until_ok
 from . import bare, faults, fill, rates, retrains, streams, submissions

@@ -1,4 +1,4 @@
-"""What the API is measured in: a real API server, a real Postgres, and as many replicas as wanted."""
+"""What the API is measured in: a real API server and Postgres, as many replicas as wanted."""
 
 import os
 import secrets
@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from subprocess import Popen
 
@@ -143,6 +144,6 @@ def environment(folder: Path) -> Iterator[Environment]:
             plane.rest.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
         plane.rest.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
         for path in (JOBS, MODELS):
-            wait_for(f"{path} is served", lambda path=path: plane.rest.serves(path))
+            wait_for(f"{path} is served", partial(plane.rest.serves, path))
         postgres = stack.enter_context(postgres_server(folder / "apt.log"))
         yield Environment(plane, postgres, folder)

@@ -38,9 +38,12 @@ async def submissions(
     urls = itertools.cycle(replica.url for replica in replicas)
     count = int(RATE * SECONDS)
     started = time.monotonic()
-    async with httpx.AsyncClient(headers=headers, timeout=35) as client, asyncio.TaskGroup() as all_:
+    async with (
+        httpx.AsyncClient(headers=headers, timeout=35) as client,
+        asyncio.TaskGroup() as tasks,
+    ):
         asked = [
-            all_.create_task(_until_accepted(client, urls, f"fault-{started}-{number}", number))
+            tasks.create_task(_until_accepted(client, urls, f"fault-{started}-{number}", number))
             for number in range(count)
         ]
         await asyncio.sleep(SECONDS / 3)

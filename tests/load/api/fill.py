@@ -17,7 +17,7 @@ def _status(number: int) -> dict[str, Any]:
     """As the operator leaves that of a finished run, and of one in ten that goes on."""
     if number % 10 == 0:
         return {"phase": "Running", "stage": "Training", "attempts": 1, "message": "Training"}
-    version = f"20260101T{number // 3600 % 24:02}{number // 60 % 60:02}{number % 60:02}Z-{number:08x}"
+    version = f"20260101T{number // 60 % 24:02}{number % 60:02}00Z-{number:08x}"
     model = {
         "modelType": "xgboost",
         "version": version,
