@@ -14,6 +14,7 @@ from trainyard_api.auth import Authenticator
 from trainyard_api.cluster import RefusedError, TrainingJobs, UnavailableError
 from trainyard_api.database import Database, DatabaseUnavailableError
 from trainyard_api.database.engine import RETRY_AFTER_SECONDS
+from trainyard_api.idempotency import pruning
 from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe
 from trainyard_api.routes import health, jobs, models
@@ -44,7 +45,7 @@ def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> 
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with cluster, authenticator, database:
+        async with cluster, authenticator, database, pruning(database):
             yield
 
     # Swagger UI comes with the package: clusters are often cut off from any CDN.
