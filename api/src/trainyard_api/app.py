@@ -1,5 +1,6 @@
 """The application: routes, errors and middleware around a cluster and an object store."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -12,9 +13,12 @@ from fastapi_offline import FastAPIOffline
 from trainyard_api import problems
 from trainyard_api.auth import Authenticator
 from trainyard_api.cluster import RefusedError, TrainingJobs, UnavailableError
+from trainyard_api.datasets.service import Datasets
+from trainyard_api.datasets.sweeping import sweep_forever
 from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe
-from trainyard_api.routes import health, jobs, models
+from trainyard_api.routes import health, jobs, models, upload
+from trainyard_api.routes.v1 import datasets as v1_datasets
 from trainyard_api.routes.v1 import me, versions
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore, StoreError
@@ -30,6 +34,7 @@ _TAGS: Final = [
     {"name": "training", "description": "Start, follow and cancel trainings."},
     {"name": "models", "description": "What trainings left in the object store."},
     {"name": "versions", "description": "Versions of a model, compared and in their history."},
+    {"name": "datasets", "description": "Upload tables to train on."},
     {"name": "account", "description": "Who you are here."},
     {"name": "health", "description": "For probes and Prometheus; without a token."},
 ]
@@ -39,11 +44,14 @@ def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> 
     """The Train API. Its lifespan enters and leaves `cluster`."""
 
     authenticator = Authenticator(settings)
+    datasets = Datasets.in_bucket_of(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with cluster, authenticator:
+            sweeping = asyncio.create_task(sweep_forever(datasets.bucket))
             yield
+            sweeping.cancel()
 
     # Swagger UI comes with the package: clusters are often cut off from any CDN.
     app = FastAPIOffline(
@@ -57,11 +65,12 @@ def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> 
     app.state.settings = settings
     app.state.cluster = cluster
     app.state.store = store
+    app.state.datasets = datasets
     app.state.authenticator = authenticator
     app.state.metrics = metrics = Metrics()
 
     # models before jobs: /train/models/available is no model type.
-    for resource in (health, models, jobs, me, versions):
+    for resource in (health, models, jobs, me, versions, v1_datasets, upload):
         app.include_router(resource.router)
     problems.install(app)
     app.add_exception_handler(RefusedError, _on_refused)

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from trainyard_api.cluster import TrainingJobs
+from trainyard_api.datasets.service import Datasets
 from trainyard_api.metrics import Metrics
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore
@@ -27,6 +28,11 @@ async def _store(request: Request) -> ModelStore:
     return store
 
 
+async def _datasets(request: Request) -> Datasets:
+    datasets: Datasets = request.app.state.datasets
+    return datasets
+
+
 async def _metrics(request: Request) -> Metrics:
     metrics: Metrics = request.app.state.metrics
     return metrics
@@ -36,3 +42,4 @@ SettingsDep = Annotated[Settings, Depends(_settings)]
 ClusterDep = Annotated[TrainingJobs, Depends(_cluster)]
 StoreDep = Annotated[ModelStore, Depends(_store)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
+DatasetsDep = Annotated[Datasets, Depends(_datasets)]
