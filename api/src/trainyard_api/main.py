@@ -9,7 +9,7 @@ from pydantic_settings import SettingsError
 
 from trainyard_api import logs
 from trainyard_api.app import create_app
-from trainyard_api.cluster import TrainingJobs
+from trainyard_api.cluster import Cluster
 from trainyard_api.patience import PatientProtocol
 from trainyard_api.settings import Settings, explain_settings
 from trainyard_api.store import ModelStore
@@ -36,7 +36,7 @@ def main() -> None:
 
     app = create_app(
         settings,
-        TrainingJobs(settings.namespace),
+        Cluster(settings.namespace),
         ModelStore(
             bucket=settings.bucket,
             endpoint_url=settings.s3_endpoint_url,

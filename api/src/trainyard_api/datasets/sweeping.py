@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -26,8 +28,19 @@ async def sweep(bucket: Bucket, *, now: datetime) -> tuple[int, int]:
     return aborted, len(old)
 
 
-async def sweep_forever(bucket: Bucket) -> None:
+@asynccontextmanager
+async def sweeping(bucket: Bucket) -> AsyncIterator[None]:
     """Sweep once an hour. Replicas may do so at once: to remove twice is no error."""
+    task = asyncio.create_task(_sweep_forever(bucket))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _sweep_forever(bucket: Bucket) -> None:
     while True:
         await asyncio.sleep(_PERIOD_SECONDS * random.uniform(0.1, 1))  # noqa: S311 - no secret
         try:
