@@ -14,6 +14,8 @@ from trainyard_api.auth import Authenticator
 from trainyard_api.cluster import MODEL, TRAINING_JOB, Cluster, RefusedError, UnavailableError
 from trainyard_api.datasets.service import Datasets
 from trainyard_api.datasets.sweeping import sweeping
+from trainyard_api.database import Database, DatabaseUnavailableError
+from trainyard_api.database.engine import RETRY_AFTER_SECONDS
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe
@@ -53,10 +55,11 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     ]
     authenticator = Authenticator(settings)
     datasets = Datasets.in_bucket_of(settings)
+    database = Database(settings.database_url.get_secret_value())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with cluster, authenticator, running(reflectors), sweeping(datasets.bucket):
+        async with cluster, authenticator, database, running(reflectors), sweeping(datasets.bucket):
             yield
 
     # Swagger UI comes with the package: clusters are often cut off from any CDN.
@@ -77,6 +80,7 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     app.state.store = store
     app.state.datasets = datasets
     app.state.authenticator = authenticator
+    app.state.database = database
     app.state.metrics = metrics = Metrics()
 
     # models before jobs: /train/models/available is no model type.
@@ -86,6 +90,7 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     app.add_exception_handler(RefusedError, _on_refused)
     app.add_exception_handler(UnavailableError, _on_unavailable)
     app.add_exception_handler(StoreError, _on_store_error)
+    app.add_exception_handler(DatabaseUnavailableError, _on_database_unavailable)
     app.add_middleware(LimitBody)
     app.add_middleware(Observe, metrics=metrics)
     return app
@@ -106,6 +111,12 @@ async def _on_unavailable(_: Request, error: Exception) -> JSONResponse:
 async def _on_store_error(_: Request, error: Exception) -> JSONResponse:
     return problems.problem_response(
         503, _sentence(error), headers={"Retry-After": str(_STORE_RETRY_SECONDS)}
+    )
+
+
+async def _on_database_unavailable(_: Request, error: Exception) -> JSONResponse:
+    return problems.problem_response(
+        503, _sentence(error), headers={"Retry-After": str(RETRY_AFTER_SECONDS)}
     )
 
 

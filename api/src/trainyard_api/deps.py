@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 
 from trainyard_api.cluster import Cluster
 from trainyard_api.datasets.service import Datasets
+from trainyard_api.database import Database
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.objects import Models, TrainingJobs
@@ -61,6 +62,11 @@ async def _metrics(request: Request) -> Metrics:
     return metrics
 
 
+async def _database(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database
+
+
 SettingsDep = Annotated[Settings, Depends(_settings)]
 ClusterDep = Annotated[Cluster, Depends(_cluster)]
 TrainingJobsDep = Annotated[TrainingJobs, Depends(_training_jobs)]
@@ -72,3 +78,4 @@ ModelsDep = Annotated[ObjectCache[dict[str, Any]], Depends(_models)]
 StoreDep = Annotated[ModelStore, Depends(_store)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 DatasetsDep = Annotated[Datasets, Depends(_datasets)]
+DatabaseDep = Annotated[Database, Depends(_database)]
