@@ -1,5 +1,6 @@
 """The application: routes, errors and middleware around a cluster and an object store."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -12,12 +13,14 @@ from fastapi_offline import FastAPIOffline
 from trainyard_api import problems
 from trainyard_api.auth import Authenticator
 from trainyard_api.cluster import MODEL, TRAINING_JOB, Cluster, RefusedError, UnavailableError
+from trainyard_api.job_logs import JobLogs
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe
 from trainyard_api.objects import Models, TrainingJobs
 from trainyard_api.routes import health, jobs, models
-from trainyard_api.routes.v1 import me, versions
+from trainyard_api.routes.v1 import jobs as v1_jobs
+from trainyard_api.routes.v1 import logs, me, versions
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore, StoreError
 from trainyard_api.watching.cache import ObjectCache
@@ -70,11 +73,13 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     app.state.training_jobs = TrainingJobs(cluster, job_cache)
     app.state.model_objects = Models(cluster, model_cache)
     app.state.store = store
+    app.state.job_logs = JobLogs(cluster, job_cache, store)
+    app.state.closing = asyncio.Event()
     app.state.authenticator = authenticator
     app.state.metrics = metrics = Metrics()
 
     # models before jobs: /train/models/available is no model type.
-    for resource in (health, models, jobs, me, versions):
+    for resource in (health, models, jobs, v1_jobs, logs, me, versions):
         app.include_router(resource.router)
     problems.install(app)
     app.add_exception_handler(RefusedError, _on_refused)

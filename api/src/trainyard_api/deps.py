@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from trainyard_api.cluster import Cluster
+from trainyard_api.job_logs import JobLogs
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.objects import Models, TrainingJobs
@@ -50,6 +51,11 @@ async def _store(request: Request) -> ModelStore:
     return store
 
 
+async def _job_logs(request: Request) -> JobLogs:
+    job_logs: JobLogs = request.app.state.job_logs
+    return job_logs
+
+
 async def _metrics(request: Request) -> Metrics:
     metrics: Metrics = request.app.state.metrics
     return metrics
@@ -64,4 +70,5 @@ ModelObjectsDep = Annotated[Models, Depends(_model_objects)]
 """Reads one, from the cluster where the cache has it not; writes."""
 ModelsDep = Annotated[ObjectCache[dict[str, Any]], Depends(_models)]
 StoreDep = Annotated[ModelStore, Depends(_store)]
+JobLogsDep = Annotated[JobLogs, Depends(_job_logs)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
