@@ -13,12 +13,18 @@ from fastapi_offline import FastAPIOffline
 from trainyard_api import problems
 from trainyard_api.auth import Authenticator
 from trainyard_api.cluster import MODEL, TRAINING_JOB, Cluster, RefusedError, UnavailableError
+from trainyard_api.database import Database, DatabaseUnavailableError
+from trainyard_api.database.engine import RETRY_AFTER_SECONDS
+from trainyard_api.datasets.service import Datasets
+from trainyard_api.datasets.sweeping import sweeping
+from trainyard_api.idempotency import pruning
 from trainyard_api.job_logs import JobLogs
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe
 from trainyard_api.objects import Models, TrainingJobs
-from trainyard_api.routes import health, jobs, models
+from trainyard_api.routes import health, jobs, models, upload
+from trainyard_api.routes.v1 import datasets as v1_datasets
 from trainyard_api.routes.v1 import jobs as v1_jobs
 from trainyard_api.routes.v1 import logs, me, versions
 from trainyard_api.settings import Settings
@@ -37,6 +43,7 @@ _TAGS: Final = [
     {"name": "training", "description": "Start, follow and cancel trainings."},
     {"name": "models", "description": "What trainings left in the object store."},
     {"name": "versions", "description": "Versions of a model, compared and in their history."},
+    {"name": "datasets", "description": "Upload tables to train on."},
     {"name": "account", "description": "Who you are here."},
     {"name": "health", "description": "For probes and Prometheus; without a token."},
 ]
@@ -51,10 +58,19 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
         Reflector(cluster, MODEL, model_cache),
     ]
     authenticator = Authenticator(settings)
+    datasets = Datasets.in_bucket_of(settings)
+    database = Database(settings.database_url.get_secret_value())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with cluster, authenticator, running(reflectors):
+        async with (
+            cluster,
+            authenticator,
+            database,
+            pruning(database),
+            running(reflectors),
+            sweeping(datasets.bucket),
+        ):
             yield
 
     # Swagger UI comes with the package: clusters are often cut off from any CDN.
@@ -75,16 +91,19 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     app.state.store = store
     app.state.job_logs = JobLogs(cluster, job_cache, store)
     app.state.closing = asyncio.Event()
+    app.state.datasets = datasets
     app.state.authenticator = authenticator
+    app.state.database = database
     app.state.metrics = metrics = Metrics()
 
     # models before jobs: /train/models/available is no model type.
-    for resource in (health, models, jobs, v1_jobs, logs, me, versions):
+    for resource in (health, models, jobs, v1_jobs, logs, me, versions, v1_datasets, upload):
         app.include_router(resource.router)
     problems.install(app)
     app.add_exception_handler(RefusedError, _on_refused)
     app.add_exception_handler(UnavailableError, _on_unavailable)
     app.add_exception_handler(StoreError, _on_store_error)
+    app.add_exception_handler(DatabaseUnavailableError, _on_database_unavailable)
     app.add_middleware(LimitBody)
     app.add_middleware(Observe, metrics=metrics)
     return app
@@ -105,6 +124,12 @@ async def _on_unavailable(_: Request, error: Exception) -> JSONResponse:
 async def _on_store_error(_: Request, error: Exception) -> JSONResponse:
     return problems.problem_response(
         503, _sentence(error), headers={"Retry-After": str(_STORE_RETRY_SECONDS)}
+    )
+
+
+async def _on_database_unavailable(_: Request, error: Exception) -> JSONResponse:
+    return problems.problem_response(
+        503, _sentence(error), headers={"Retry-After": str(RETRY_AFTER_SECONDS)}
     )
 
 

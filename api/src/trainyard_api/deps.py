@@ -5,6 +5,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from trainyard_api.cluster import Cluster
+from trainyard_api.database import Database
+from trainyard_api.datasets.service import Datasets
 from trainyard_api.job_logs import JobLogs
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
@@ -56,9 +58,19 @@ async def _job_logs(request: Request) -> JobLogs:
     return job_logs
 
 
+async def _datasets(request: Request) -> Datasets:
+    datasets: Datasets = request.app.state.datasets
+    return datasets
+
+
 async def _metrics(request: Request) -> Metrics:
     metrics: Metrics = request.app.state.metrics
     return metrics
+
+
+async def _database(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database
 
 
 SettingsDep = Annotated[Settings, Depends(_settings)]
@@ -72,3 +84,5 @@ ModelsDep = Annotated[ObjectCache[dict[str, Any]], Depends(_models)]
 StoreDep = Annotated[ModelStore, Depends(_store)]
 JobLogsDep = Annotated[JobLogs, Depends(_job_logs)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
+DatasetsDep = Annotated[Datasets, Depends(_datasets)]
+DatabaseDep = Annotated[Database, Depends(_database)]

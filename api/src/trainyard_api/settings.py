@@ -18,8 +18,8 @@ _SECRET_DISTINCT_BYTES = 10
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-class Settings(BaseSettings):
-    """Read once at the start; a value that makes no sense keeps the API from starting."""
+class DatabaseSettings(BaseSettings):
+    """What `trainyard-api migrate` needs to be told, and no more."""
 
     model_config = SettingsConfigDict(
         env_prefix="TRAINYARD_API_",
@@ -29,6 +29,20 @@ class Settings(BaseSettings):
         # A refused JWT_SECRET must not end up in the log.
         hide_input_in_errors=True,
     )
+
+    database_url: SecretStr
+    """`postgresql://user:password@host:port/database`, as libpq takes it, `sslmode` and all."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _of_postgres(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must be postgresql://user:password@host:port/database")
+        return value
+
+
+class Settings(DatabaseSettings):
+    """Read once at the start; a value that makes no sense keeps the API from starting."""
 
     namespace: str = Field(min_length=1, max_length=63)
     """The one namespace whose TrainingJobs are created and read."""
@@ -64,6 +78,9 @@ class Settings(BaseSettings):
     s3_endpoint_url: str | None = None
     """Unset: AWS itself."""
     s3_region: str = "us-east-1"
+
+    upload_max_bytes: int = Field(default=1 << 30, ge=1, le=5 * 10**9)
+    """Size of the largest file that is taken as a dataset; S3 copies no more than 5 GB at once."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     port: int = Field(default=8000, ge=1, le=65535)
