@@ -1,6 +1,6 @@
 """One bucket, read and written from a few threads of its own: the loop never waits for it."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -134,7 +134,44 @@ class Bucket:
 
         await self.call(delete)
 
-    async def chunks(self, key: str) -> "tuple[int, AsyncIterator[bytes]] | None":
+    async def exists(self, key: str) -> bool:
+        """Whether there is such an object."""
+
+        def look() -> bool:
+            try:
+                self.client.head_object(Bucket=self.name, Key=key)
+            except ClientError as error:
+                if error_code(error) in _MISSING:
+                    return False
+                raise
+            return True
+
+        return await self.call(look)
+
+    async def read_range(self, key: str, offset: int, length: int) -> bytes:
+        """`length` bytes of an object that has as many from `offset` on."""
+
+        def read() -> bytes:
+            span = f"bytes={offset}-{offset + length - 1}"
+            return self.client.get_object(Bucket=self.name, Key=key, Range=span)["Body"].read()
+
+        return await self.call(read)
+
+    async def copy(self, source: str, key: str, *, content_type: str) -> None:
+        """Copy an object of at most 5 GB inside the bucket. It does not pass through here."""
+
+        def copy() -> None:
+            self.client.copy_object(
+                Bucket=self.name,
+                Key=key,
+                CopySource={"Bucket": self.name, "Key": source},
+                ContentType=content_type,
+                MetadataDirective="REPLACE",
+            )
+
+        await self.call(copy)
+
+    async def chunks(self, key: str) -> tuple[int, AsyncGenerator[bytes]] | None:
         """Size of an object and its content in chunks; None if there is none.
 
         No thread waits for a slow reader.
@@ -153,7 +190,7 @@ class Bucket:
             return None
         return answer["ContentLength"], self._chunks(answer["Body"])
 
-    async def _chunks(self, body: Any) -> AsyncIterator[bytes]:
+    async def _chunks(self, body: Any) -> AsyncGenerator[bytes]:
         try:
             while chunk := await self.call(body.read, CHUNK_BYTES):
                 yield chunk
