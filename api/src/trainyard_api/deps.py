@@ -5,11 +5,12 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from trainyard_api.cluster import Cluster
-from trainyard_api.datasets.service import Datasets
 from trainyard_api.database import Database
+from trainyard_api.datasets.service import Datasets
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.objects import Models, TrainingJobs
+from trainyard_api.retraining.service import Retraining
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore
 from trainyard_api.watching.cache import ObjectCache
@@ -67,6 +68,11 @@ async def _database(request: Request) -> Database:
     return database
 
 
+async def _retraining(request: Request) -> Retraining:
+    retraining: Retraining = request.app.state.retraining
+    return retraining
+
+
 SettingsDep = Annotated[Settings, Depends(_settings)]
 ClusterDep = Annotated[Cluster, Depends(_cluster)]
 TrainingJobsDep = Annotated[TrainingJobs, Depends(_training_jobs)]
@@ -79,3 +85,4 @@ StoreDep = Annotated[ModelStore, Depends(_store)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 DatasetsDep = Annotated[Datasets, Depends(_datasets)]
 DatabaseDep = Annotated[Database, Depends(_database)]
+RetrainingDep = Annotated[Retraining, Depends(_retraining)]
