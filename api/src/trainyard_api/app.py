@@ -1,5 +1,6 @@
 """The application: routes, errors and middleware around a cluster and an object store."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -16,6 +17,8 @@ from trainyard_api.database import Database, DatabaseUnavailableError
 from trainyard_api.database.engine import RETRY_AFTER_SECONDS
 from trainyard_api.datasets.service import Datasets
 from trainyard_api.datasets.sweeping import sweeping
+from trainyard_api.idempotency import pruning
+from trainyard_api.job_logs import JobLogs
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe
@@ -25,7 +28,8 @@ from trainyard_api.retraining.reconciler import Reconciler
 from trainyard_api.retraining.service import Retraining
 from trainyard_api.routes import health, jobs, models, retrain, upload
 from trainyard_api.routes.v1 import datasets as v1_datasets
-from trainyard_api.routes.v1 import me, retrains, versions
+from trainyard_api.routes.v1 import jobs as v1_jobs
+from trainyard_api.routes.v1 import logs, me, retrains, versions
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore, StoreError
 from trainyard_api.watching.cache import ObjectCache
@@ -84,6 +88,7 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
             cluster,
             authenticator,
             database,
+            pruning(database),
             running(reflectors),
             sweeping(datasets.bucket),
             reconciler.running(),
@@ -106,6 +111,8 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     app.state.training_jobs = training_jobs
     app.state.model_objects = model_objects
     app.state.store = store
+    app.state.job_logs = JobLogs(cluster, job_cache, store)
+    app.state.closing = asyncio.Event()
     app.state.datasets = datasets
     app.state.authenticator = authenticator
     app.state.database = database
@@ -113,7 +120,9 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     app.state.metrics = metrics = Metrics()
 
     # models before jobs: /train/models/available is no model type.
-    for resource in (health, models, jobs, me, versions, v1_datasets, upload, retrain, retrains):
+    for resource in (
+        health, models, jobs, v1_jobs, logs, me, versions, v1_datasets, upload, retrain, retrains,
+    ):  # fmt: skip
         app.include_router(resource.router)
     problems.install(app)
     app.add_exception_handler(RefusedError, _on_refused)

@@ -12,6 +12,7 @@ from trainyard_api.auth import ServiceDep, TrainerDep
 from trainyard_api.cluster import UnavailableError
 from trainyard_api.database import DatabaseUnavailableError
 from trainyard_api.deps import ClusterDep, RetrainingDep
+from trainyard_api.idempotency import IdempotentRoute
 from trainyard_api.problems import Failure, documented_failures
 from trainyard_api.retraining.requests import (
     ALL,
@@ -21,7 +22,9 @@ from trainyard_api.retraining.requests import (
     RetrainRequest,
 )
 
-router = APIRouter(tags=["retraining"])
+router = APIRouter(tags=["retraining"], route_class=IdempotentRoute)
+# Backends send no Idempotency-Key, and their token is none that the key could belong to.
+service_router = APIRouter(tags=["retraining"])
 
 _NOT_AVAILABLE: Final = "Python service not available"
 _ERROR: Final = "Python service error"
@@ -214,7 +217,7 @@ async def retrain(
     )
 
 
-@router.post(
+@service_router.post(
     "/retrain",
     summary="Retrain models, for a backend",
     responses=_RESPONSES | documented_failures(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
@@ -259,3 +262,6 @@ def _too_many(error: LimitError) -> JSONResponse:
         f"{error}; try again in {seconds} s",
         {"Retry-After": str(seconds)},
     )
+
+
+router.include_router(service_router)
