@@ -127,11 +127,12 @@ class Rest:
 class ControlPlane:
     """A running control plane. The user `admin` may do everything; others what a test allows."""
 
-    apiserver: "subprocess.Popen[bytes]"
+    start_apiserver: "Callable[[], subprocess.Popen[bytes]]"
     kubeconfigs: dict[str, Path]
     rest: Rest
-    restart: "Callable[[], subprocess.Popen[bytes]]"
-    """Start the API server anew, once it has been killed."""
+
+    def __post_init__(self) -> None:
+        self.apiserver = self.start_apiserver()
 
     @contextmanager
     def killed(self) -> Iterator[None]:
@@ -141,7 +142,12 @@ class ControlPlane:
         try:
             yield
         finally:
-            self.apiserver = self.restart()
+            self.apiserver = self.start_apiserver()
+
+    def restart_apiserver(self) -> None:
+        """Kill it and start it anew: connections are cut, and it has forgotten all events."""
+        with self.killed():
+            pass
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -174,12 +180,12 @@ def control_plane(binary: Path, folder: Path) -> Iterator[ControlPlane]:
             wait_until_ok(apiserver, f"{url}/readyz", log, verify=False, headers=headers)
             return apiserver
 
-        apiserver = start_apiserver()
-        manager = _controller_manager(binary, kubeconfigs[ADMIN])
-        stack.enter_context(program(manager, folder / "kube-controller-manager.log"))
         rest = Rest(url, tokens[ADMIN])
         stack.callback(rest.close)
-        yield ControlPlane(apiserver, kubeconfigs, rest, start_apiserver)
+        plane = ControlPlane(start_apiserver, kubeconfigs, rest)
+        manager = _controller_manager(binary, kubeconfigs[ADMIN])
+        stack.enter_context(program(manager, folder / "kube-controller-manager.log"))
+        yield plane
 
 
 def _start_etcd(stack: ExitStack, binary: Path, folder: Path) -> str:
