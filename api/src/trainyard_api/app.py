@@ -21,8 +21,6 @@ from trainyard_api.routes.v1 import me
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore, StoreError
 
-_BODY_BYTES: Final = 64 * 1024
-_REQUEST_SECONDS: Final = 30.0
 _STORE_RETRY_SECONDS: Final = 10
 
 _DESCRIPTION = """\
@@ -73,8 +71,8 @@ def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> 
     app.add_exception_handler(UnavailableError, _on_unavailable)
     app.add_exception_handler(StoreError, _on_store_error)
     app.add_exception_handler(DatabaseUnavailableError, _on_database_unavailable)
-    app.add_middleware(LimitBody, max_bytes=_BODY_BYTES)
-    app.add_middleware(Observe, metrics=metrics, timeout_seconds=_REQUEST_SECONDS)
+    app.add_middleware(LimitBody)
+    app.add_middleware(Observe, metrics=metrics)
     return app
 
 

@@ -13,6 +13,7 @@ from trainyard_api.app import create_app
 from trainyard_api.cluster import TrainingJobs
 from trainyard_api.database import DatabaseUnavailableError
 from trainyard_api.database.migrate import migrate
+from trainyard_api.patience import PatientProtocol
 from trainyard_api.settings import DatabaseSettings, Settings, explain_settings
 from trainyard_api.store import ModelStore
 
@@ -75,6 +76,7 @@ def serve(settings: Settings) -> None:
         app,
         host="0.0.0.0",  # noqa: S104 - a Service leads here
         port=settings.port,
+        http=PatientProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
