@@ -10,7 +10,7 @@ from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore
 from trainyard_schema import names
 
-from ..fake import FakeApi, FakeTrainingJobs
+from ..fake import FakeApi, FakeCluster
 from . import issuer
 
 Sign = Callable[..., str]
@@ -58,7 +58,7 @@ class TestOpen:
         store: ModelStore,
     ) -> FastAPI:
         monkeypatch.setenv("TRAINYARD_API_TRAIN_AUTH", "open")
-        return create_app(Settings(), FakeTrainingJobs(cluster), store)
+        return create_app(Settings(), FakeCluster(cluster), store)
 
     async def test_nobody_in_particular(
         self, anonymous: httpx.AsyncClient, cluster: FakeApi
@@ -115,7 +115,7 @@ async def test_keys_that_could_not_be_read_yet(
     monkeypatch.delenv("TRAINYARD_API_JWT_SECRET")
     monkeypatch.setenv("TRAINYARD_API_JWT_JWKS_URL", "http://127.0.0.1:1/keys")
     monkeypatch.setenv("TRAINYARD_API_JWT_ISSUER", issuer.ISSUER)
-    app = create_app(Settings(), FakeTrainingJobs(cluster), store)
+    app = create_app(Settings(), FakeCluster(cluster), store)
     transport = httpx.ASGITransport(app)
     token = issuer.token(issuer.RSA_KEY, "RS256", "one")
     async with (

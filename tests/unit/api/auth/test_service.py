@@ -11,7 +11,7 @@ from trainyard_api.auth import ServiceDep
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore
 
-from ..fake import FakeApi, FakeTrainingJobs
+from ..fake import FakeApi, FakeCluster
 
 _TOKEN = "a-service-token-of-these-tests-0123456789"
 
@@ -30,7 +30,7 @@ def app(
 ) -> FastAPI:
     if getattr(request, "param", True):
         monkeypatch.setenv("TRAINYARD_API_SERVICE_TOKEN", _TOKEN)
-    app = create_app(Settings(), FakeTrainingJobs(cluster), store)
+    app = create_app(Settings(), FakeCluster(cluster), store)
 
     @app.post("/only/for/services")
     async def only(_: ServiceDep) -> str:
