@@ -12,13 +12,16 @@ from fastapi_offline import FastAPIOffline
 from trainyard_api import problems
 from trainyard_api.auth import Authenticator
 from trainyard_api.cluster import MODEL, TRAINING_JOB, Cluster, RefusedError, UnavailableError
+from trainyard_api.datasets.service import Datasets
+from trainyard_api.datasets.sweeping import sweeping
 from trainyard_api.database import Database, DatabaseUnavailableError
 from trainyard_api.database.engine import RETRY_AFTER_SECONDS
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe
 from trainyard_api.objects import Models, TrainingJobs
-from trainyard_api.routes import health, jobs, models
+from trainyard_api.routes import health, jobs, models, upload
+from trainyard_api.routes.v1 import datasets as v1_datasets
 from trainyard_api.routes.v1 import me, versions
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore, StoreError
@@ -36,6 +39,7 @@ _TAGS: Final = [
     {"name": "training", "description": "Start, follow and cancel trainings."},
     {"name": "models", "description": "What trainings left in the object store."},
     {"name": "versions", "description": "Versions of a model, compared and in their history."},
+    {"name": "datasets", "description": "Upload tables to train on."},
     {"name": "account", "description": "Who you are here."},
     {"name": "health", "description": "For probes and Prometheus; without a token."},
 ]
@@ -50,11 +54,12 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
         Reflector(cluster, MODEL, model_cache),
     ]
     authenticator = Authenticator(settings)
+    datasets = Datasets.in_bucket_of(settings)
     database = Database(settings.database_url.get_secret_value())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with cluster, authenticator, database, running(reflectors):
+        async with cluster, authenticator, database, running(reflectors), sweeping(datasets.bucket):
             yield
 
     # Swagger UI comes with the package: clusters are often cut off from any CDN.
@@ -73,12 +78,13 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     app.state.training_jobs = TrainingJobs(cluster, job_cache)
     app.state.model_objects = Models(cluster, model_cache)
     app.state.store = store
+    app.state.datasets = datasets
     app.state.authenticator = authenticator
     app.state.database = database
     app.state.metrics = metrics = Metrics()
 
     # models before jobs: /train/models/available is no model type.
-    for resource in (health, models, jobs, me, versions):
+    for resource in (health, models, jobs, me, versions, v1_datasets, upload):
         app.include_router(resource.router)
     problems.install(app)
     app.add_exception_handler(RefusedError, _on_refused)

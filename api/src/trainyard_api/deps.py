@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from trainyard_api.cluster import Cluster
+from trainyard_api.datasets.service import Datasets
 from trainyard_api.database import Database
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
@@ -51,6 +52,11 @@ async def _store(request: Request) -> ModelStore:
     return store
 
 
+async def _datasets(request: Request) -> Datasets:
+    datasets: Datasets = request.app.state.datasets
+    return datasets
+
+
 async def _metrics(request: Request) -> Metrics:
     metrics: Metrics = request.app.state.metrics
     return metrics
@@ -71,4 +77,5 @@ ModelObjectsDep = Annotated[Models, Depends(_model_objects)]
 ModelsDep = Annotated[ObjectCache[dict[str, Any]], Depends(_models)]
 StoreDep = Annotated[ModelStore, Depends(_store)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
+DatasetsDep = Annotated[Datasets, Depends(_datasets)]
 DatabaseDep = Annotated[Database, Depends(_database)]

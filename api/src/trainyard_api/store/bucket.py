@@ -134,6 +134,43 @@ class Bucket:
 
         await self.call(delete)
 
+    async def exists(self, key: str) -> bool:
+        """Whether there is such an object."""
+
+        def look() -> bool:
+            try:
+                self.client.head_object(Bucket=self.name, Key=key)
+            except ClientError as error:
+                if error_code(error) in _MISSING:
+                    return False
+                raise
+            return True
+
+        return await self.call(look)
+
+    async def read_range(self, key: str, offset: int, length: int) -> bytes:
+        """`length` bytes of an object that has as many from `offset` on."""
+
+        def read() -> bytes:
+            span = f"bytes={offset}-{offset + length - 1}"
+            return self.client.get_object(Bucket=self.name, Key=key, Range=span)["Body"].read()
+
+        return await self.call(read)
+
+    async def copy(self, source: str, key: str, *, content_type: str) -> None:
+        """Copy an object of at most 5 GB inside the bucket. It does not pass through here."""
+
+        def copy() -> None:
+            self.client.copy_object(
+                Bucket=self.name,
+                Key=key,
+                CopySource={"Bucket": self.name, "Key": source},
+                ContentType=content_type,
+                MetadataDirective="REPLACE",
+            )
+
+        await self.call(copy)
+
     async def chunks(self, key: str) -> "tuple[int, AsyncIterator[bytes]] | None":
         """Size of an object and its content in chunks; None if there is none.
 
