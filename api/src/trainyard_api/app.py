@@ -12,10 +12,10 @@ from fastapi_offline import FastAPIOffline
 from trainyard_api import problems
 from trainyard_api.auth import Authenticator
 from trainyard_api.cluster import MODEL, TRAINING_JOB, Cluster, RefusedError, UnavailableError
-from trainyard_api.datasets.service import Datasets
-from trainyard_api.datasets.sweeping import sweeping
 from trainyard_api.database import Database, DatabaseUnavailableError
 from trainyard_api.database.engine import RETRY_AFTER_SECONDS
+from trainyard_api.datasets.service import Datasets
+from trainyard_api.datasets.sweeping import sweeping
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from trainyard_api.cluster import Cluster
-from trainyard_api.datasets.service import Datasets
 from trainyard_api.database import Database
+from trainyard_api.datasets.service import Datasets
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.objects import Models, TrainingJobs
