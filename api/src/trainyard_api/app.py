@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 
 from trainyard_api import problems
+from trainyard_api.alerts.service import alerting
 from trainyard_api.auth import Authenticator
 from trainyard_api.cluster import MODEL, TRAINING_JOB, Cluster, RefusedError, UnavailableError
 from trainyard_api.database import Database, DatabaseUnavailableError
@@ -20,7 +21,8 @@ from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe
 from trainyard_api.objects import Models, TrainingJobs
-from trainyard_api.routes import health, jobs, models, upload
+from trainyard_api.routes import health, history, jobs, models, upload
+from trainyard_api.routes.v1 import alerts as v1_alerts
 from trainyard_api.routes.v1 import datasets as v1_datasets
 from trainyard_api.routes.v1 import me, versions
 from trainyard_api.settings import Settings
@@ -40,6 +42,8 @@ _TAGS: Final = [
     {"name": "models", "description": "What trainings left in the object store."},
     {"name": "versions", "description": "Versions of a model, compared and in their history."},
     {"name": "datasets", "description": "Upload tables to train on."},
+    {"name": "audit", "description": "Who asked for what, and what became of it."},
+    {"name": "alerts", "description": "Failures that somebody should hear of."},
     {"name": "account", "description": "Who you are here."},
     {"name": "health", "description": "For probes and Prometheus; without a token."},
 ]
@@ -56,10 +60,25 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     authenticator = Authenticator(settings)
     datasets = Datasets.in_bucket_of(settings)
     database = Database(settings.database_url.get_secret_value())
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with cluster, authenticator, database, running(reflectors), sweeping(datasets.bucket):
+        async with (
+            cluster,
+            authenticator,
+            database,
+            alerting(
+                settings,
+                cluster=cluster,
+                database=database,
+                jobs=job_cache,
+                models=model_cache,
+                metrics=metrics,
+            ),
+            running(reflectors),
+            sweeping(datasets.bucket),
+        ):
             yield
 
     # Swagger UI comes with the package: clusters are often cut off from any CDN.
@@ -81,10 +100,10 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     app.state.datasets = datasets
     app.state.authenticator = authenticator
     app.state.database = database
-    app.state.metrics = metrics = Metrics()
+    app.state.metrics = metrics
 
     # models before jobs: /train/models/available is no model type.
-    for resource in (health, models, jobs, me, versions, v1_datasets, upload):
+    for resource in (health, models, jobs, me, versions, v1_datasets, upload, history, v1_alerts):
         app.include_router(resource.router)
     problems.install(app)
     app.add_exception_handler(RefusedError, _on_refused)
