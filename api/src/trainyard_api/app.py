@@ -1,5 +1,6 @@
 """The application: routes, errors and middleware around a cluster and an object store."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -17,14 +18,20 @@ from trainyard_api.database import Database, DatabaseUnavailableError
 from trainyard_api.database.engine import RETRY_AFTER_SECONDS
 from trainyard_api.datasets.service import Datasets
 from trainyard_api.datasets.sweeping import sweeping
+from trainyard_api.idempotency import pruning
+from trainyard_api.job_logs import JobLogs
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe
 from trainyard_api.objects import Models, TrainingJobs
-from trainyard_api.routes import health, history, jobs, models, upload
+from trainyard_api.retraining.data import TrainingData
+from trainyard_api.retraining.reconciler import Reconciler
+from trainyard_api.retraining.service import Retraining
+from trainyard_api.routes import health, history, jobs, models, retrain, upload
 from trainyard_api.routes.v1 import alerts as v1_alerts
 from trainyard_api.routes.v1 import datasets as v1_datasets
-from trainyard_api.routes.v1 import me, versions
+from trainyard_api.routes.v1 import jobs as v1_jobs
+from trainyard_api.routes.v1 import logs, me, retrains, versions
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore, StoreError
 from trainyard_api.watching.cache import ObjectCache
@@ -44,6 +51,7 @@ _TAGS: Final = [
     {"name": "datasets", "description": "Upload tables to train on."},
     {"name": "audit", "description": "Who asked for what, and what became of it."},
     {"name": "alerts", "description": "Failures that somebody should hear of."},
+    {"name": "retraining", "description": "Have Models trained again, and see who did."},
     {"name": "account", "description": "Who you are here."},
     {"name": "health", "description": "For probes and Prometheus; without a token."},
 ]
@@ -61,6 +69,23 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     datasets = Datasets.in_bucket_of(settings)
     database = Database(settings.database_url.get_secret_value())
     metrics = Metrics()
+    training_jobs, model_objects = TrainingJobs(cluster, job_cache), Models(cluster, model_cache)
+    retraining = Retraining(
+        database=database,
+        models=model_objects,
+        model_cache=model_cache,
+        job_cache=job_cache,
+        data=TrainingData(store.bucket),
+        limits=settings.retrain_limits,
+    )
+    reconciler = Reconciler(
+        database=database,
+        models=model_objects,
+        model_cache=model_cache,
+        jobs=training_jobs,
+        job_cache=job_cache,
+        patience=settings.retrain_patience,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -76,8 +101,10 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
                 models=model_cache,
                 metrics=metrics,
             ),
+            pruning(database),
             running(reflectors),
             sweeping(datasets.bucket),
+            reconciler.running(),
         ):
             yield
 
@@ -94,16 +121,22 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     app.state.cluster = cluster
     app.state.jobs = job_cache
     app.state.models = model_cache
-    app.state.training_jobs = TrainingJobs(cluster, job_cache)
-    app.state.model_objects = Models(cluster, model_cache)
+    app.state.training_jobs = training_jobs
+    app.state.model_objects = model_objects
     app.state.store = store
+    app.state.job_logs = JobLogs(cluster, job_cache, store)
+    app.state.closing = asyncio.Event()
     app.state.datasets = datasets
     app.state.authenticator = authenticator
     app.state.database = database
+    app.state.retraining = retraining
     app.state.metrics = metrics
 
     # models before jobs: /train/models/available is no model type.
-    for resource in (health, models, jobs, me, versions, v1_datasets, upload, history, v1_alerts):
+    for resource in (
+        health, models, jobs, v1_jobs, logs, me, versions, v1_datasets, upload, retrain, retrains,
+        history, v1_alerts,
+    ):  # fmt: skip
         app.include_router(resource.router)
     problems.install(app)
     app.add_exception_handler(RefusedError, _on_refused)

@@ -7,9 +7,11 @@ from fastapi import Depends, Request
 from trainyard_api.cluster import Cluster
 from trainyard_api.database import Database
 from trainyard_api.datasets.service import Datasets
+from trainyard_api.job_logs import JobLogs
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.objects import Models, TrainingJobs
+from trainyard_api.retraining.service import Retraining
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore
 from trainyard_api.watching.cache import ObjectCache
@@ -52,6 +54,11 @@ async def _store(request: Request) -> ModelStore:
     return store
 
 
+async def _job_logs(request: Request) -> JobLogs:
+    job_logs: JobLogs = request.app.state.job_logs
+    return job_logs
+
+
 async def _datasets(request: Request) -> Datasets:
     datasets: Datasets = request.app.state.datasets
     return datasets
@@ -67,6 +74,11 @@ async def _database(request: Request) -> Database:
     return database
 
 
+async def _retraining(request: Request) -> Retraining:
+    retraining: Retraining = request.app.state.retraining
+    return retraining
+
+
 SettingsDep = Annotated[Settings, Depends(_settings)]
 ClusterDep = Annotated[Cluster, Depends(_cluster)]
 TrainingJobsDep = Annotated[TrainingJobs, Depends(_training_jobs)]
@@ -76,6 +88,8 @@ ModelObjectsDep = Annotated[Models, Depends(_model_objects)]
 """Reads one, from the cluster where the cache has it not; writes."""
 ModelsDep = Annotated[ObjectCache[dict[str, Any]], Depends(_models)]
 StoreDep = Annotated[ModelStore, Depends(_store)]
+JobLogsDep = Annotated[JobLogs, Depends(_job_logs)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 DatasetsDep = Annotated[Datasets, Depends(_datasets)]
 DatabaseDep = Annotated[Database, Depends(_database)]
+RetrainingDep = Annotated[Retraining, Depends(_retraining)]

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 _TIME = sa.DateTime(timezone=True)
 
