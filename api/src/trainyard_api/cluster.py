@@ -47,14 +47,18 @@ _RBAC = re.compile(r'User "[^"]*" cannot ')
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of custom object of Trainyard."""
+    """A kind of object; where nothing else is said, of Trainyard."""
 
     name: str
     plural: str
+    group: str = names.GROUP
+    version: str = names.VERSION
 
 
 TRAINING_JOB: Final = Kind(names.KIND, names.PLURAL)
 MODEL: Final = Kind(names.MODEL_KIND, names.MODEL_PLURAL)
+# The API server serves its own groups under the same paths as those of CRDs.
+EVENT: Final = Kind("Event", "events", "events.k8s.io", "v1")
 POD: Final = Kind("pod", "pods")
 
 
@@ -246,8 +250,8 @@ class Cluster:
 
     def _where(self, kind: Kind) -> dict[str, Any]:
         return {
-            "group": names.GROUP,
-            "version": names.VERSION,
+            "group": kind.group,
+            "version": kind.version,
             "namespace": self._namespace,
             "plural": kind.plural,
         }
