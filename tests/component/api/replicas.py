@@ -87,6 +87,11 @@ class Yard:
             {"apiGroups": [names.GROUP], "resources": [plural], "verbs": verbs}
             for plural, verbs in allowed.items()
         ]
+        rules += [
+            {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+            {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+            {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
+        ]
         self.rest.post(f"{path}/roles", {"metadata": {"name": API}, "rules": rules})
         self.rest.post(
             f"{path}/rolebindings",

@@ -23,7 +23,7 @@ _TEXT: dict[int | str, dict[str, Any]] = {
         "description": "The log so far; with `follow` server-sent events.",
         "content": {
             "text/plain": {"schema": {"type": "string"}},
-            "text/event-stream": {"schema": {"type": "string"}},
+            "text/event-stream": {},
         },
     }
 }
