@@ -91,8 +91,12 @@ capabilities:
 {{- end }}
 {{- end }}
 
-{{/* Port of the S3 server, for network policies. */}}
-{{- define "trainyard.s3Port" -}}
-{{- $url := urlParse (include "trainyard.s3EndpointUrl" . | default "https://amazonaws.com") }}
+{{- define "trainyard.databaseSecretName" -}}
+{{- .Values.database.existingSecret | default (printf "%s-postgres" (include "trainyard.fullname" .)) }}
+{{- end }}
+
+{{/* Port of a URL, for network policies. */}}
+{{- define "trainyard.urlPort" -}}
+{{- $url := urlParse . }}
 {{- regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (ternary "80" "443" (eq $url.scheme "http")) }}
 {{- end }}
