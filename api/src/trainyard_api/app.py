@@ -12,6 +12,8 @@ from fastapi_offline import FastAPIOffline
 from trainyard_api import problems
 from trainyard_api.auth import Authenticator
 from trainyard_api.cluster import RefusedError, TrainingJobs, UnavailableError
+from trainyard_api.database import Database, DatabaseUnavailableError
+from trainyard_api.database.engine import RETRY_AFTER_SECONDS
 from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe
 from trainyard_api.routes import health, jobs, models
@@ -38,10 +40,11 @@ def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> 
     """The Train API. Its lifespan enters and leaves `cluster`."""
 
     authenticator = Authenticator(settings)
+    database = Database(settings.database_url.get_secret_value())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with cluster, authenticator:
+        async with cluster, authenticator, database:
             yield
 
     # Swagger UI comes with the package: clusters are often cut off from any CDN.
@@ -57,6 +60,7 @@ def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> 
     app.state.cluster = cluster
     app.state.store = store
     app.state.authenticator = authenticator
+    app.state.database = database
     app.state.metrics = metrics = Metrics()
 
     # models before jobs: /train/models/available is no model type.
@@ -66,6 +70,7 @@ def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> 
     app.add_exception_handler(RefusedError, _on_refused)
     app.add_exception_handler(UnavailableError, _on_unavailable)
     app.add_exception_handler(StoreError, _on_store_error)
+    app.add_exception_handler(DatabaseUnavailableError, _on_database_unavailable)
     app.add_middleware(LimitBody)
     app.add_middleware(Observe, metrics=metrics)
     return app
@@ -85,6 +90,12 @@ async def _on_unavailable(_: Request, error: Exception) -> JSONResponse:
 async def _on_store_error(_: Request, error: Exception) -> JSONResponse:
     return problems.problem_response(
         503, _sentence(error), headers={"Retry-After": str(_STORE_RETRY_SECONDS)}
+    )
+
+
+async def _on_database_unavailable(_: Request, error: Exception) -> JSONResponse:
+    return problems.problem_response(
+        503, _sentence(error), headers={"Retry-After": str(RETRY_AFTER_SECONDS)}
     )
 
 

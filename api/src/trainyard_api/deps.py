@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from trainyard_api.cluster import TrainingJobs
+from trainyard_api.database import Database
 from trainyard_api.metrics import Metrics
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore
@@ -32,7 +33,13 @@ async def _metrics(request: Request) -> Metrics:
     return metrics
 
 
+async def _database(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database
+
+
 SettingsDep = Annotated[Settings, Depends(_settings)]
 ClusterDep = Annotated[TrainingJobs, Depends(_cluster)]
 StoreDep = Annotated[ModelStore, Depends(_store)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
+DatabaseDep = Annotated[Database, Depends(_database)]

@@ -18,8 +18,8 @@ _SECRET_DISTINCT_BYTES = 10
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-class Settings(BaseSettings):
-    """Read once at the start; a value that makes no sense keeps the API from starting."""
+class DatabaseSettings(BaseSettings):
+    """What `trainyard-api migrate` needs to be told, and no more."""
 
     model_config = SettingsConfigDict(
         env_prefix="TRAINYARD_API_",
@@ -29,6 +29,20 @@ class Settings(BaseSettings):
         # A refused JWT_SECRET must not end up in the log.
         hide_input_in_errors=True,
     )
+
+    database_url: SecretStr
+    """`postgresql://user:password@host:port/database`, as libpq takes it, `sslmode` and all."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _of_postgres(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must be postgresql://user:password@host:port/database")
+        return value
+
+
+class Settings(DatabaseSettings):
+    """Read once at the start; a value that makes no sense keeps the API from starting."""
 
     namespace: str = Field(min_length=1, max_length=63)
     """The one namespace whose TrainingJobs are created and read."""

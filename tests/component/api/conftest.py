@@ -77,6 +77,7 @@ def server(kubernetes: ControlPlane, rest: Rest, tmp_path: Path) -> Iterator[Ser
                 "EXCLUDE": '["customer_id"]',
                 "JWT_SECRET": _SECRET,
                 "BUCKET": "trainyard",
+                "DATABASE_URL": "postgresql://127.0.0.1:1/none",
                 "S3_ENDPOINT_URL": "http://127.0.0.1:1",
                 "PORT": str(port),
                 "LOG_LEVEL": "debug",

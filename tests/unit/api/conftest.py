@@ -37,6 +37,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         "EXCLUDE": '["customer_id"]',
         "JWT_SECRET": "for-these-tests-only-0123456789-abcdef",
         "BUCKET": BUCKET,
+        "DATABASE_URL": "postgresql://nobody:for-these-tests-only@127.0.0.1:1/none",
     }
     for name, value in variables.items():
         monkeypatch.setenv(f"TRAINYARD_API_{name}", value)

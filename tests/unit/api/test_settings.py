@@ -47,6 +47,8 @@ def test_an_empty_variable_is_an_unset_one(
         ("SERVICE_TOKEN", _SECRET, "SERVICE_TOKEN must not be JWT_SECRET"),
         ("JWT_DEFAULT_ROLE", "root", "JWT_DEFAULT_ROLE: Input should be 'viewer', 'trainer'"),
         ("NAMESPACE", None, "NAMESPACE: Field required"),
+        ("DATABASE_URL", None, "DATABASE_URL: Field required"),
+        ("DATABASE_URL", "mysql://a:b@c/d", "DATABASE_URL: must be postgresql://"),
         ("TARGET", "", "DATA_URI and TARGET belong together"),
         ("DATA_URI", "/data/churn.csv", "the default dataset: uri"),
         ("EXCLUDE", '["churned"]', "exclude must not contain the target"),
