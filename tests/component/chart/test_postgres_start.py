@@ -14,6 +14,7 @@ import pytest
 from trainyard_devtools.repo import ROOT
 
 from ..control_plane import free_ports, wait_for
+from ..postgres import binaries
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(180)]
 
@@ -32,10 +33,10 @@ COMMANDS = 20
 class Server:
     """The start script on one volume, run by the user that PostgreSQL's package makes."""
 
-    def __init__(self, volume: Path) -> None:
+    def __init__(self, volume: Path, programs: Path) -> None:
         self.volume = volume
         self.data = volume / "postgres"
-        self._programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
+        self._programs = programs
         (self._port,) = free_ports(1)
 
     def run(
@@ -107,11 +108,12 @@ def ended(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server(tmp_path: Path) -> Iterator[Server]:
+    programs = binaries(tmp_path / "apt-get.log")
     # pytest's own folders are closed to other users; in memory, since initdb syncs what it writes.
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         Path(folder).chmod(0o777)
-        yield Server(Path(folder))
+        yield Server(Path(folder), programs)
 
 
 def test_a_first_start_that_is_killed_before_any_command_is_made_up_for(server: Server) -> None:
