@@ -4,6 +4,7 @@ import base64
 from urllib.parse import urlsplit
 
 import pytest
+from trainyard_devtools.repo import CHART
 
 from .rendering import (
     EXTERNAL_DATABASE,
@@ -82,3 +83,21 @@ def test_an_external_database_needs_no_server(template: Template) -> None:
         assert environment(container)["TRAINYARD_API_DATABASE_URL"] == {
             "secretKeyRef": {"name": "my-database", "key": "database-url"}
         }
+
+
+def test_the_certificate_authority_of_an_external_database_is_where_the_url_says(
+    template: Template,
+) -> None:
+    pod = find(template(EXTERNAL_DATABASE), "Deployment", "trainyard-api")["spec"]["template"]
+    [volume] = [v["secret"] for v in pod["spec"]["volumes"] if v["name"] == "database"]
+    # Without the key, as where the certificate is not checked, the folder is empty.
+    assert volume == {
+        "secretName": "my-database",
+        "optional": True,
+        "items": [{"key": "ca.crt", "path": "ca.crt"}],
+    }
+    said = "/etc/trainyard/database/ca.crt"
+    assert said in (CHART / "values.yaml").read_text()
+    for container in (*pod["spec"]["initContainers"], *pod["spec"]["containers"]):
+        [mount] = [m for m in container["volumeMounts"] if m["name"] == "database"]
+        assert f"{mount['mountPath']}/ca.crt" == said
