@@ -10,7 +10,7 @@ from pydantic_settings import SettingsError
 
 from trainyard_api import logs
 from trainyard_api.app import create_app
-from trainyard_api.cluster import TrainingJobs
+from trainyard_api.cluster import Cluster
 from trainyard_api.database import DatabaseUnavailableError
 from trainyard_api.database.migrate import migrate
 from trainyard_api.patience import PatientProtocol
@@ -65,7 +65,7 @@ def serve(settings: Settings) -> None:
 
     app = create_app(
         settings,
-        TrainingJobs(settings.namespace),
+        Cluster(settings.namespace),
         ModelStore(
             bucket=settings.bucket,
             endpoint_url=settings.s3_endpoint_url,

@@ -79,6 +79,9 @@ class Settings(DatabaseSettings):
     """Unset: AWS itself."""
     s3_region: str = "us-east-1"
 
+    upload_max_bytes: int = Field(default=1 << 30, ge=1, le=5 * 10**9)
+    """Size of the largest file that is taken as a dataset; S3 copies no more than 5 GB at once."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     port: int = Field(default=8000, ge=1, le=65535)
 

@@ -26,8 +26,19 @@ def rest(kubernetes: ControlPlane) -> Rest:
     """The administrator of a namespace with a Role of just what the API is said to need."""
     rest = kubernetes.rest
     rest.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-    verbs = ["create", "get", "list", "patch"]
-    rules = [{"apiGroups": [names.GROUP], "resources": [names.PLURAL], "verbs": verbs}]
+    group = names.GROUP
+    rules = [
+        {
+            "apiGroups": [group],
+            "resources": [names.PLURAL],
+            "verbs": ["create", "get", "list", "patch", "watch"],
+        },
+        {
+            "apiGroups": [group],
+            "resources": [names.MODEL_PLURAL],
+            "verbs": ["get", "list", "patch", "watch"],
+        },
+    ]
     rest.post(f"{RBAC}/roles", {"metadata": {"name": API}, "rules": rules})
     bind(rest)
     return rest

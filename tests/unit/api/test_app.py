@@ -85,7 +85,7 @@ async def test_an_unexpected_error_is_a_problem_too(
         raise ZeroDivisionError("of no concern to the caller")
 
     cluster.fault = fault
-    answer = await client.get("/train/jobs")
+    answer = await client.post("/train/xgboost")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert "no concern" not in answer.text

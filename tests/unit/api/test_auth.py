@@ -16,7 +16,7 @@ from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore
 from trainyard_schema import names
 
-from .fake import FakeApi, FakeTrainingJobs
+from .fake import FakeApi, FakeCluster
 
 Sign = Callable[..., str]
 
@@ -141,7 +141,7 @@ class TestOpen:
         store: ModelStore,
     ) -> FastAPI:
         monkeypatch.setenv("TRAINYARD_API_TRAIN_AUTH", "open")
-        return create_app(Settings(), FakeTrainingJobs(cluster), store)
+        return create_app(Settings(), FakeCluster(cluster), store)
 
     async def test_nobody_in_particular(
         self, anonymous: httpx.AsyncClient, cluster: FakeApi
