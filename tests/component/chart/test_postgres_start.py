@@ -2,6 +2,8 @@
 
 import itertools
 import os
+import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -9,12 +11,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from trainyard_devtools.repo import ROOT
 
 from ..control_plane import free_ports, wait_for
-from ..postgres import binaries
+from ..postgres import binaries, migrate
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(180)]
 
@@ -38,6 +41,7 @@ class Server:
         self.data = volume / "postgres"
         self._programs = programs
         (self._port,) = free_ports(1)
+        self.url = f"postgresql://trainyard:{quote(PASSWORD)}@127.0.0.1:{self._port}/trainyard"
 
     def run(
         self, *command: str, password: str = PASSWORD, **variables: str
@@ -81,6 +85,20 @@ class Server:
             check=True,
         )
         return done.stdout.strip()
+
+    def administer(self, *command: str, stdin: bytes = b"") -> bytes:
+        """What a program prints that connects as the superuser, as `kubectl exec` would run it."""
+        user = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups")
+        path = f"{self._programs}:{os.environ['PATH']}"
+        done = subprocess.run(
+            [*user, *command],
+            env={"PATH": path, "PGHOST": str(self.volume), "PGPORT": str(self._port)},
+            cwd=self.volume,
+            input=stdin,
+            capture_output=True,
+            check=True,
+        )
+        return done.stdout
 
     @contextmanager
     def serving(self, password: str = PASSWORD) -> Iterator[subprocess.Popen[str]]:
@@ -166,6 +184,27 @@ def test_it_is_reached_with_the_password_by_its_own_role_only(server: Server) ->
         stored = [path for path in server.volume.rglob("*") if path.is_file()]
         assert stored
         assert not [path for path in stored if PASSWORD.encode() in path.read_bytes()]
+
+
+def test_a_dump_is_restored_as_the_documentation_says(server: Server) -> None:
+    text = (ROOT / "docs" / "operations.md").read_text().replace("\\\n", " ")
+    dump, restore = (
+        re.findall(
+            rf"kubectl -n trainyard exec (?:-i )?trainyard-postgres-0 -- ({program} [^<>]*)", text
+        )[0].split()
+        for program in ("pg_dump", "pg_restore")
+    )
+    with server.serving():
+        migrate(server.url)
+        server.ask("INSERT INTO usuarios (id, subject) VALUES (gen_random_uuid(), 'ada')")
+        dumped = server.administer(*dump)
+    shutil.rmtree(server.data)
+    with server.serving():
+        # The API has made its tables by then.
+        migrate(server.url)
+        server.administer(*restore, stdin=dumped)
+        assert server.ask("SELECT subject FROM usuarios") == "ada"
+        migrate(server.url)
 
 
 def test_it_stops_while_a_client_is_connected(server: Server) -> None:
