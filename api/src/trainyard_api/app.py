@@ -70,14 +70,6 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     database = Database(settings.database_url.get_secret_value())
     metrics = Metrics()
     training_jobs, model_objects = TrainingJobs(cluster, job_cache), Models(cluster, model_cache)
-    retraining = Retraining(
-        database=database,
-        models=model_objects,
-        model_cache=model_cache,
-        job_cache=job_cache,
-        data=TrainingData(store.bucket),
-        limits=settings.retrain_limits,
-    )
     reconciler = Reconciler(
         database=database,
         models=model_objects,
@@ -85,6 +77,15 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
         jobs=training_jobs,
         job_cache=job_cache,
         patience=settings.retrain_patience,
+    )
+    retraining = Retraining(
+        database=database,
+        models=model_objects,
+        model_cache=model_cache,
+        job_cache=job_cache,
+        data=TrainingData(store.bucket),
+        limits=settings.retrain_limits,
+        on_admitted=reconciler.wake,
     )
 
     @asynccontextmanager

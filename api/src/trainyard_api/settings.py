@@ -97,7 +97,7 @@ class Settings(DatabaseSettings):
     """Most retrains that are open at a time, among all replicas."""
     retrain_user_seconds: float = Field(default=60, ge=0, le=86400)
     """Least time between two requests of one user to retrain."""
-    retrain_start_seconds: float = Field(default=3600, ge=60, le=30 * 86400)
+    retrain_start_seconds: float = Field(default=3600, ge=1, le=30 * 86400)
     """How long a Model may let a request wait, for its cooldown or another run."""
     retrain_lost_seconds: float = Field(default=60, gt=30, le=3600)
     """After how long a request that no replica carries out is given up. Longer than any takes."""

@@ -93,7 +93,7 @@ class RetrainLog(Base):
     """`all` or the name of a Model, cut off where it is longer; `retrain_runs` has it whole."""
     full_retrain: Mapped[bool | None] = mapped_column(server_default=false())
     python_response: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    status: Mapped[Status | None] = mapped_column(String(50), server_default=text("'initiated'"))
+    status: Mapped[str | None] = mapped_column(String(50), server_default=text("'initiated'"))
     created_at: Mapped[datetime | None] = mapped_column(server_default=func.now())
     completed_at: Mapped[datetime | None]
     error_message: Mapped[str | None]
@@ -112,7 +112,7 @@ class RetrainRun(Base):
     run: Mapped[str] = mapped_column(String(63))
     """Of the TrainingJob: known before the operator creates it."""
     mode: Mapped[str] = mapped_column(String(16))
-    status: Mapped[Status] = mapped_column(String(16), server_default=text("'initiated'"))
+    status: Mapped[str] = mapped_column(String(16), server_default=text("'initiated'"))
     started_at: Mapped[datetime | None]
     """When the TrainingJob was created."""
     completed_at: Mapped[datetime | None]
