@@ -96,8 +96,8 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     app.state.database = database
     app.state.metrics = metrics = Metrics()
 
-    # models before jobs: /train/models/available is no model type.
-    for resource in (health, models, jobs, v1_jobs, logs, me, versions, v1_datasets, upload):
+    # What is asked most comes first: routes are tried in their order.
+    for resource in (jobs, v1_jobs, health, models, logs, me, versions, v1_datasets, upload):
         app.include_router(resource.router)
     problems.install(app)
     app.add_exception_handler(RefusedError, _on_refused)
