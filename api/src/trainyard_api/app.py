@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 
 from trainyard_api import problems
+from trainyard_api.alerts.service import alerting
 from trainyard_api.auth import Authenticator
 from trainyard_api.cluster import MODEL, TRAINING_JOB, Cluster, RefusedError, UnavailableError
 from trainyard_api.database import Database, DatabaseUnavailableError
@@ -26,7 +27,8 @@ from trainyard_api.objects import Models, TrainingJobs
 from trainyard_api.retraining.data import TrainingData
 from trainyard_api.retraining.reconciler import Reconciler
 from trainyard_api.retraining.service import Retraining
-from trainyard_api.routes import health, jobs, models, retrain, upload
+from trainyard_api.routes import health, history, jobs, models, retrain, upload
+from trainyard_api.routes.v1 import alerts as v1_alerts
 from trainyard_api.routes.v1 import datasets as v1_datasets
 from trainyard_api.routes.v1 import jobs as v1_jobs
 from trainyard_api.routes.v1 import logs, me, retrains, versions
@@ -47,6 +49,8 @@ _TAGS: Final = [
     {"name": "models", "description": "What trainings left in the object store."},
     {"name": "versions", "description": "Versions of a model, compared and in their history."},
     {"name": "datasets", "description": "Upload tables to train on."},
+    {"name": "audit", "description": "Who asked for what, and what became of it."},
+    {"name": "alerts", "description": "Failures that somebody should hear of."},
     {"name": "retraining", "description": "Have Models trained again, and see who did."},
     {"name": "account", "description": "Who you are here."},
     {"name": "health", "description": "For probes and Prometheus; without a token."},
@@ -64,15 +68,8 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     authenticator = Authenticator(settings)
     datasets = Datasets.in_bucket_of(settings)
     database = Database(settings.database_url.get_secret_value())
+    metrics = Metrics()
     training_jobs, model_objects = TrainingJobs(cluster, job_cache), Models(cluster, model_cache)
-    retraining = Retraining(
-        database=database,
-        models=model_objects,
-        model_cache=model_cache,
-        job_cache=job_cache,
-        data=TrainingData(store.bucket),
-        limits=settings.retrain_limits,
-    )
     reconciler = Reconciler(
         database=database,
         models=model_objects,
@@ -81,6 +78,15 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
         job_cache=job_cache,
         patience=settings.retrain_patience,
     )
+    retraining = Retraining(
+        database=database,
+        models=model_objects,
+        model_cache=model_cache,
+        job_cache=job_cache,
+        data=TrainingData(store.bucket),
+        limits=settings.retrain_limits,
+        on_admitted=reconciler.wake,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -88,6 +94,14 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
             cluster,
             authenticator,
             database,
+            alerting(
+                settings,
+                cluster=cluster,
+                database=database,
+                jobs=job_cache,
+                models=model_cache,
+                metrics=metrics,
+            ),
             pruning(database),
             running(reflectors),
             sweeping(datasets.bucket),
@@ -117,11 +131,12 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     app.state.authenticator = authenticator
     app.state.database = database
     app.state.retraining = retraining
-    app.state.metrics = metrics = Metrics()
+    app.state.metrics = metrics
 
-    # models before jobs: /train/models/available is no model type.
+    # What is asked most comes first: routes are tried in their order.
     for resource in (
-        health, models, jobs, v1_jobs, logs, me, versions, v1_datasets, upload, retrain, retrains,
+        jobs, v1_jobs, health, models, logs, me, versions, v1_datasets, upload, retrain, retrains,
+        history, v1_alerts,
     ):  # fmt: skip
         app.include_router(resource.router)
     problems.install(app)

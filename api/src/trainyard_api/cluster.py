@@ -1,5 +1,6 @@
 """The one place that talks to the Kubernetes API, and what its errors mean."""
 
+import asyncio
 import copy
 import json
 import re
@@ -46,14 +47,18 @@ _RBAC = re.compile(r'User "[^"]*" cannot ')
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of custom object of Trainyard."""
+    """A kind of object; where nothing else is said, of Trainyard."""
 
     name: str
     plural: str
+    group: str = names.GROUP
+    version: str = names.VERSION
 
 
 TRAINING_JOB: Final = Kind(names.KIND, names.PLURAL)
 MODEL: Final = Kind(names.MODEL_KIND, names.MODEL_PLURAL)
+# The API server serves its own groups under the same paths as those of CRDs.
+EVENT: Final = Kind("Event", "events", "events.k8s.io", "v1")
 POD: Final = Kind("pod", "pods")
 
 
@@ -119,6 +124,7 @@ class Cluster:
         self._namespace = namespace
         self._api: CustomObjectsApi | None = None
         self._core: CoreV1Api | None = None
+        self._checking: asyncio.Task[Document] | None = None
 
     async def __aenter__(self) -> Self:
         configuration = await _configuration()
@@ -157,8 +163,23 @@ class Cluster:
         return answer
 
     async def check(self) -> None:
-        """Raises `UnavailableError` unless TrainingJobs can be read."""
-        await self.call("list", TRAINING_JOB, limit=1, _request_timeout=_PROBE_TIMEOUT_SECONDS)
+        """Raises `UnavailableError` unless TrainingJobs can be read.
+
+        Anybody may ask, without a token: at any time, one request serves all who do.
+        """
+        if self._checking is None:
+            self._checking = asyncio.create_task(
+                self.call("list", TRAINING_JOB, limit=1, _request_timeout=_PROBE_TIMEOUT_SECONDS)
+            )
+            self._checking.add_done_callback(self._checked)
+        # Shielded: the one who happens to be first may go away.
+        await asyncio.shield(self._checking)
+
+    def _checked(self, task: asyncio.Task[Document]) -> None:
+        self._checking = None
+        if not task.cancelled():
+            # Also where nobody waits for it any more.
+            task.exception()
 
     async def list(self, kind: Kind) -> tuple[list[Document], str]:
         """All objects of a kind at one moment, in no order, and its resourceVersion.
@@ -229,8 +250,8 @@ class Cluster:
 
     def _where(self, kind: Kind) -> dict[str, Any]:
         return {
-            "group": names.GROUP,
-            "version": names.VERSION,
+            "group": kind.group,
+            "version": kind.version,
             "namespace": self._namespace,
             "plural": kind.plural,
         }

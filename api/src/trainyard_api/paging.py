@@ -2,13 +2,15 @@
 
 import base64
 import json
+import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from trainyard_api.problems import FieldError, invalid
+from trainyard_api.problems import FieldError, Problem, invalid
 
 ItemT = TypeVar("ItemT")
 
@@ -40,5 +42,28 @@ def decode(cursor: str, *kinds: type) -> tuple[Any, ...]:
     except (ValueError, RecursionError):
         fits = False
     if not fits:
-        raise invalid([FieldError(field="cursor", message="is none of this list; leave it out")])
+        raise _foreign()
     return tuple(position)
+
+
+def encode_moment(time: datetime, identifier: uuid.UUID) -> str:
+    """The cursor of a row: when it came to be, and its id."""
+    return encode([time.isoformat(), str(identifier)])
+
+
+def decode_moment(cursor: str | None) -> tuple[datetime, uuid.UUID] | None:
+    """What `encode_moment` was given; None without a cursor. Raises `Problem` (422)."""
+    if cursor is None:
+        return None
+    time, identifier = decode(cursor, str, str)
+    try:
+        moment = datetime.fromisoformat(time), uuid.UUID(identifier)
+    except ValueError:
+        raise _foreign() from None
+    if moment[0].tzinfo is None:
+        raise _foreign()
+    return moment
+
+
+def _foreign() -> Problem:
+    return invalid([FieldError(field="cursor", message="is none of this list; leave it out")])

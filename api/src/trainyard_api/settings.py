@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from trainyard_schema import CrossValidation, DataSpec, Resources
 from trainyard_schema.base import explain
 
+from trainyard_api.alerts.signature import signing_key
 from trainyard_api.retraining.following import Patience
 from trainyard_api.retraining.limits import Limits
 
@@ -76,6 +77,13 @@ class Settings(DatabaseSettings):
     train_auth: Literal["jwt", "open"] = "jwt"
     """`open`: the /train paths answer without a token. A token that is sent must still be valid."""
 
+    webhook_url: str | None = None
+    """Where alerts are posted to; with `webhook_secret`. Unset: alerts are listed only."""
+    webhook_secret: SecretStr | None = None
+    """Signs what is posted: whsec_ and base64 of 24 to 64 bytes, or a text of at least 32."""
+    webhook_attempts: int = Field(default=15, ge=1, le=30)
+    """Deliveries of an alert that are tried before it is given up. 15 take about a day."""
+
     bucket: str = Field(min_length=3, max_length=63)
     """Where model versions are."""
     s3_endpoint_url: str | None = None
@@ -89,7 +97,7 @@ class Settings(DatabaseSettings):
     """Most retrains that are open at a time, among all replicas."""
     retrain_user_seconds: float = Field(default=60, ge=0, le=86400)
     """Least time between two requests of one user to retrain."""
-    retrain_start_seconds: float = Field(default=3600, ge=60, le=30 * 86400)
+    retrain_start_seconds: float = Field(default=3600, ge=1, le=30 * 86400)
     """How long a Model may let a request wait, for its cooldown or another run."""
     retrain_lost_seconds: float = Field(default=60, gt=30, le=3600)
     """After how long a request that no replica carries out is given up. Longer than any takes."""
@@ -102,7 +110,7 @@ class Settings(DatabaseSettings):
     def _lower_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("jwt_secret", "service_token")
+    @field_validator("jwt_secret", "service_token", "webhook_secret")
     @classmethod
     def _strong_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
@@ -131,16 +139,28 @@ class Settings(DatabaseSettings):
     def _of_whom_it_says(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        url = urlsplit(value)
-        host = url.hostname or ""
-        inside = host in _LOOPBACK or host.endswith((".svc", ".svc.cluster.local"))
-        if not host or not (url.scheme == "https" or (url.scheme == "http" and inside)):
-            raise ValueError(
-                "must be an https:// URL (http:// only for a Service of the cluster or loopback): "
-                "who can change the keys on their way can sign any token"
-            )
-        if url.username or url.password:
-            raise ValueError("must hold no user or password: keys are public")
+        return _private_on_its_way(
+            value,
+            why="who can change the keys on their way can sign any token",
+            why_anonymous="keys are public",
+        )
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _read_by_the_receiver_only(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        return _private_on_its_way(
+            value,
+            why="alerts name users and data",
+            why_anonymous="WEBHOOK_SECRET proves who sends",
+        )
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _of_the_specified_form(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            signing_key(value.get_secret_value())
         return value
 
     @model_validator(mode="after")
@@ -151,6 +171,19 @@ class Settings(DatabaseSettings):
             raise ValueError("JWT_JWKS_URL needs JWT_ISSUER: the `iss` of its tokens")
         if self.service_token is not None and self.service_token == self.jwt_secret:
             raise ValueError("SERVICE_TOKEN must not be JWT_SECRET: who has it could sign tokens")
+        return self
+
+    @model_validator(mode="after")
+    def _webhook_is_whole(self) -> Self:
+        if (self.webhook_url is None) != (self.webhook_secret is None):
+            raise ValueError("WEBHOOK_URL and WEBHOOK_SECRET belong together: set both or neither")
+        if self.webhook_secret is not None and self.webhook_secret in (
+            self.jwt_secret,
+            self.service_token,
+        ):
+            raise ValueError(
+                "WEBHOOK_SECRET must be no other secret: the receiver of alerts knows it"
+            )
         return self
 
     @model_validator(mode="after")
@@ -186,6 +219,21 @@ class Settings(DatabaseSettings):
     def cross_validation(self) -> CrossValidation:
         """What `use_cv` stands for."""
         return CrossValidation(folds=self.cross_validation_folds)
+
+
+def _private_on_its_way(value: str, *, why: str, why_anonymous: str) -> str:
+    """The URL. Raises `ValueError` where others could read what goes to it or comes from it."""
+    url = urlsplit(value)
+    host = url.hostname or ""
+    inside = host in _LOOPBACK or host.endswith((".svc", ".svc.cluster.local"))
+    if not host or not (url.scheme == "https" or (url.scheme == "http" and inside)):
+        raise ValueError(
+            "must be an https:// URL (http:// only for a Service of the cluster or loopback): "
+            + why
+        )
+    if url.username or url.password:
+        raise ValueError(f"must hold no user or password: {why_anonymous}")
+    return value
 
 
 def explain_settings(error: ValidationError) -> str:

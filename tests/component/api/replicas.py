@@ -1,4 +1,4 @@
-"""Replicas of the Train API as processes, and Models that a test answers for as the operator does."""
+"""Replicas of the Train API as processes, and Models whose operator is the test."""
 
 import json
 import os

@@ -36,6 +36,12 @@ def test_an_empty_variable_is_an_unset_one(
     ("name", "value", "message"),
     [
         ("JWT_SECRET", "a-short-one", "JWT_SECRET: has 11 bytes and needs at least 32"),
+        ("WEBHOOK_URL", "https://alerts.example.com/", "WEBHOOK_URL and WEBHOOK_SECRET belong"),
+        ("WEBHOOK_URL", "http://alerts.example.com/", "alerts name users and data"),
+        ("WEBHOOK_URL", "https://ada:pw@alerts.example.com/", "must hold no user or password"),
+        ("WEBHOOK_SECRET", "a-short-one", "WEBHOOK_SECRET: has 11 bytes and needs at least 32"),
+        ("WEBHOOK_SECRET", "whsec_" + "abcdefghij" * 4 + "!", "must be base64 after whsec_"),
+        ("WEBHOOK_ATTEMPTS", "0", "WEBHOOK_ATTEMPTS"),
         ("JWT_SECRET", "ab" * 40, "JWT_SECRET: repeats a few characters only"),
         ("JWT_SECRET", None, "set exactly one of JWT_SECRET and JWT_JWKS_URL"),
         ("JWT_SECRET", _PUBLIC_KEY, "JWT_SECRET: is a key or certificate"),
@@ -104,3 +110,14 @@ def test_a_refused_secret_is_told_to_nobody(
 
 def test_no_secret_is_in_the_settings_text(settings: Settings) -> None:
     assert "for-these-tests-only" not in repr(settings)
+
+
+def test_the_webhook_has_a_secret_of_its_own(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINYARD_API_WEBHOOK_URL", "http://alerts.trainyard.svc/hook")
+    monkeypatch.setenv("TRAINYARD_API_WEBHOOK_SECRET", environment["JWT_SECRET"])
+    with pytest.raises(ValidationError, match="must be no other secret"):
+        Settings()
+    monkeypatch.setenv("TRAINYARD_API_WEBHOOK_SECRET", "another-of-these-tests-0123456789-abc")
+    assert Settings().webhook_attempts == 15

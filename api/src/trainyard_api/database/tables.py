@@ -80,6 +80,11 @@ class RetrainLog(Base):
             "created_at",
             postgresql_where=text("status IN ('initiated', 'processing')"),
         ),
+        Index(
+            "retrain_logs_failed_idx",
+            "completed_at",
+            postgresql_where=text("status = 'failed'"),
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, server_default=_ID)
@@ -88,7 +93,7 @@ class RetrainLog(Base):
     """`all` or the name of a Model, cut off where it is longer; `retrain_runs` has it whole."""
     full_retrain: Mapped[bool | None] = mapped_column(server_default=false())
     python_response: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    status: Mapped[Status | None] = mapped_column(String(50), server_default=text("'initiated'"))
+    status: Mapped[str | None] = mapped_column(String(50), server_default=text("'initiated'"))
     created_at: Mapped[datetime | None] = mapped_column(server_default=func.now())
     completed_at: Mapped[datetime | None]
     error_message: Mapped[str | None]
@@ -107,7 +112,7 @@ class RetrainRun(Base):
     run: Mapped[str] = mapped_column(String(63))
     """Of the TrainingJob: known before the operator creates it."""
     mode: Mapped[str] = mapped_column(String(16))
-    status: Mapped[Status] = mapped_column(String(16), server_default=text("'initiated'"))
+    status: Mapped[str] = mapped_column(String(16), server_default=text("'initiated'"))
     started_at: Mapped[datetime | None]
     """When the TrainingJob was created."""
     completed_at: Mapped[datetime | None]
@@ -131,3 +136,49 @@ class IdempotencyKey(Base):
     status: Mapped[int | None]
     headers: Mapped[list[list[str]] | None] = mapped_column(JSONB)
     body: Mapped[bytes | None]
+
+
+class AlertState(StrEnum):
+    """Where the delivery of an alert stands."""
+
+    PENDING = "pending"
+    """To be delivered, for the first time or again."""
+    DELIVERED = "delivered"
+    """The webhook's receiver has taken it."""
+    DEAD = "dead"
+    """Given up; an admin may ask for another delivery."""
+
+
+class Alert(Base):
+    """A failure that somebody should hear of: the outbox of the webhook."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (
+        Index("alerts_created_at_idx", "created_at", "id"),
+        Index("alerts_due_idx", "next_attempt_at", postgresql_where=text("state = 'pending'")),
+        Index("alerts_state_idx", "state", "created_at", "id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, server_default=_ID)
+    cause: Mapped[str] = mapped_column(unique=True)
+    """What has failed: it leads to one alert, whoever sees it and however often."""
+    type: Mapped[str] = mapped_column(String(50))
+    occurred_at: Mapped[datetime]
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    state: Mapped[AlertState] = mapped_column(String(16), server_default=text("'pending'"))
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    next_attempt_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[datetime | None]
+    """When it was delivered or given up."""
+    last_error: Mapped[str | None]
+    announced_at: Mapped[datetime | None]
+    """When the Models that it is about got their Kubernetes Events."""
+
+
+class Alerting(Base):
+    """One row: since when failures lead to alerts. What failed before is old news."""
+
+    __tablename__ = "alerting"
+
+    since: Mapped[datetime] = mapped_column(primary_key=True, server_default=func.now())

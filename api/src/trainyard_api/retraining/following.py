@@ -69,13 +69,13 @@ def follow(
 
 def _asked(run: RetrainRun) -> Step:
     processing = Become(status=Status.PROCESSING)
-    return Keep() if run.status is processing.status else processing
+    return Keep() if run.status == processing.status else processing
 
 
 def _unasked(run: RetrainRun, age_seconds: float, patience: Patience) -> Step:
     if age_seconds > patience.start_seconds:
         return _lost(f"no run was started within {patience.start_seconds:g} s")
-    if run.status is Status.PROCESSING:
+    if run.status == Status.PROCESSING:
         return _lost("the request was replaced or taken back before it was answered")
     if age_seconds > patience.lost_seconds:
         return _lost("the API was interrupted before it had asked the Model")

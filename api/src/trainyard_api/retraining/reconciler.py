@@ -68,6 +68,10 @@ class Reconciler:
         self._doubts: dict[tuple[uuid.UUID, str], float] = {}
         """Since when something is missing, by request and Model."""
 
+    def wake(self) -> None:
+        """There is something new to follow."""
+        self._wake.set()
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Work in the background."""

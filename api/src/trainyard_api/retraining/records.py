@@ -70,16 +70,18 @@ async def change_runs(
         if change.status not in OPEN:
             run.completed_at = change.completed_at or now
     if any(run.status in OPEN for run in runs):
-        if any(run.status is not Status.INITIATED for run in runs):
+        if any(run.status != Status.INITIATED for run in runs):
             log.status = Status.PROCESSING
         return
-    errors = [run for run in runs if run.status is Status.FAILED]
+    errors = [run for run in runs if run.status == Status.FAILED]
     log.status = Status.FAILED if errors or not runs else Status.COMPLETED
     log.completed_at = now
     log.error_message = _summary(errors, len(runs))
 
 
 def _summary(failed: Sequence[RetrainRun], count: int) -> str | None:
+    if not count:
+        return "it asked no Model for a run"
     if count == 1 and failed:
         return failed[0].error_message
     return "; ".join(f"{run.model}: {run.error_message}" for run in failed) or None

@@ -1,6 +1,6 @@
 """From a request to Models that were asked: written down first, then done."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -66,6 +66,7 @@ class Retraining:
         job_cache: ObjectCache[TrainingJob],
         data: TrainingData,
         limits: Limits,
+        on_admitted: Callable[[], None],
     ) -> None:
         self._database = database
         self._models = models
@@ -73,6 +74,7 @@ class Retraining:
         self._job_cache = job_cache
         self._data = data
         self._limits = limits
+        self._on_admitted = on_admitted
 
     async def start(self, request: RetrainRequest) -> Started:
         """Ask the Models that are meant for a run each.
@@ -95,6 +97,7 @@ class Retraining:
             }
         if problem is not None:
             raise problem
+        self._on_admitted()
         log.info(
             "retrain admitted",
             retrain=str(admitted.id),
@@ -116,13 +119,21 @@ class Retraining:
                 targets = [Target(await self._models.find(request.model_type))]
             # What this needs to know later, it must know now.
             self._job_cache.require_recent()
-            for target in targets:
-                target.check()
+            targets = [await self._checked(target) for target in targets]
         except NotFoundError:
             return (), RetrainError(f"there is no Model {request.model_type}", status=404)
         except (RetrainError, UnavailableError) as error:
             return (), error
         return targets, None
+
+    async def _checked(self, target: Target) -> Target:
+        try:
+            target.check()
+        except RetrainError:
+            # Nobody is refused on the strength of a cache.
+            target = Target(await self._models.get(target.name))
+            target.check()
+        return target
 
     async def _ask_all(
         self, request: RetrainRequest, started: Started, targets: Sequence[Target]

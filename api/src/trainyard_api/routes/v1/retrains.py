@@ -71,6 +71,7 @@ class RetrainModel(BaseModel):
     ),
 )
 async def retrain_model(
+    *,
     model: Annotated[ModelName, Path(description="Name of the Model.", examples=["factors"])],
     response: Response,
     retraining: RetrainingDep,
