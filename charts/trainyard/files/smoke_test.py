@@ -1,4 +1,4 @@
-"""What `helm test` runs: the API answers, asks for a token, and sees the object store.
+"""What `helm test` runs: the API answers, asks for a token, and sees cluster, store and database.
 
 Where an issuer signs the tokens, what needs one is left out.
 """
@@ -66,3 +66,4 @@ if secret := os.environ.get("JWT_SECRET"):
         raise SystemExit(f"GET /api/v1/me takes the test for {me}")
     expect("/train/jobs", 200, token)
     json.loads(expect("/train/models/available", 200, token))
+    json.loads(expect("/api/v1/retrains", 200, token))

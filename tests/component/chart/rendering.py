@@ -31,6 +31,11 @@ VALUES: dict[str, dict[str, str]] = {
         "auth.defaultRole": "none",
         "networkPolicy.issuerCidrs[0]": "10.40.0.0/16",
     },
+    "webhook": {
+        "api.webhook.url": "https://alerts.example.com:9443/trainyard",
+        "api.webhook.existingSecret": "my-webhook",
+        "networkPolicy.webhookCidrs[0]": "10.50.0.0/16",
+    },
     "ingress": {
         "api.ingress.enabled": "true",
         "api.ingress.host": "trainyard.example.com",

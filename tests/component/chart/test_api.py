@@ -74,18 +74,19 @@ def test_an_ingress_leads_to_the_service(template: Template) -> None:
     }
 
 
-def test_the_api_reaches_its_issuer(template: Template) -> None:
+def test_the_api_reaches_its_issuer_and_its_webhook(template: Template) -> None:
     def egress(values: dict[str, str]) -> list[object]:
         policy = find(template(values), "NetworkPolicy", "trainyard-api")["spec"]
         rules: list[object] = policy["egress"]
         return rules
 
-    to_issuer = {
-        "ports": [{"port": 8443}],
-        "to": [{"ipBlock": {"cidr": "10.40.0.0/16"}}],
-    }
-    assert to_issuer in egress(VALUES["issuer"])
-    assert to_issuer not in egress({})
+    for kind, port, cidr in (
+        ("issuer", 8443, "10.40.0.0/16"),
+        ("webhook", 9443, "10.50.0.0/16"),
+    ):
+        rule = {"ports": [{"port": port}], "to": [{"ipBlock": {"cidr": cidr}}]}
+        assert rule in egress(VALUES[kind])
+        assert rule not in egress({})
 
 
 def test_the_smoke_test_signs_a_token_unless_an_issuer_does(template: Template) -> None:

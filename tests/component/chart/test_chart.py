@@ -326,6 +326,7 @@ def test_every_pod_is_under_a_policy_of_its_own(default_objects: list[Object]) -
         ({"auth.jwksUrl": "https://issuer/keys"}, "needs auth.issuer"),
         ({"auth.jwksUrl": "https://me:secret@issuer/keys"}, "/auth/jwksUrl"),
         ({"auth.defaultRole": "owner"}, "/auth/defaultRole"),
+        ({"api.webhook.url": "https://alerts.example.com"}, "set both or neither"),
         ({"api.ingress.enabled": "true"}, "needs api.ingress.host"),
         ({"api.service.nodePort": "30800"}, "needs api.service.type NodePort"),
         ({"api.defaults.data.uri": "s3://trainyard/x.csv"}, "set both or neither"),
