@@ -7,13 +7,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Text, cast, or_, select, tuple_
+from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql import Select
 
 from trainyard_api.alerts.outbox import runs_of
 from trainyard_api.database.tables import Analysis, RetrainLog, RetrainRun, User
+from trainyard_api.retraining.requests import user_id
 
 Moment = tuple[datetime, uuid.UUID]
 
@@ -36,12 +37,14 @@ class Entry:
 
 async def users_of_subject(session: AsyncSession, subject: str) -> list[uuid.UUID]:
     """The id of the user whose tokens have this subject, if anything of theirs is kept."""
-    return list(await session.scalars(select(User.id).where(User.subject == subject)))
+    # Both: a subject may be chosen to be the id of somebody else.
+    same = User.id == user_id(subject), func.lower(User.subject) == subject.lower()
+    return list(await session.scalars(select(User.id).where(*same)))
 
 
 async def users_named(session: AsyncSession, name: str) -> list[uuid.UUID]:
     """The ids of the users who have this subject or this id."""
-    named = or_(User.subject == name, cast(User.id, Text) == name.lower())
+    named = or_(User.subject == name, User.id == user_id(name))
     return list(await session.scalars(select(User.id).where(named)))
 
 

@@ -112,10 +112,14 @@ def env() -> None:
 
 
 @app.command(name="token")
-def token_command(subject: Annotated[str, typer.Option()] = "demo") -> None:
+def token_command(
+    subject: Annotated[str, typer.Option()] = "demo",
+    role: Annotated[token.Role | None, typer.Option()] = None,
+) -> None:
     """Print a bearer token for the API."""
     _, kube = _running()
-    typer.echo(token.sign(kube.secret(f"{RELEASE}-auth")["jwt-secret"], subject=subject))
+    secret = kube.secret(f"{RELEASE}-auth")["jwt-secret"]
+    typer.echo(token.sign(secret, subject=subject, role=role))
 
 
 @app.command(name="crd")

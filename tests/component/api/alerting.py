@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+from trainyard_api.retraining.requests import user_id
 from trainyard_schema import names
 
 from ..control_plane import API, ControlPlane, wait_for
@@ -83,7 +84,7 @@ class Alerts:
         return uid
 
     async def user(self, subject: str) -> uuid.UUID:
-        identifier = uuid.uuid5(uuid.UUID("7f0c1f9e-0d5b-5a35-9d5e-6a1c5b0c7a44"), subject)
+        identifier = user_id(subject)
         await self.run(
             "INSERT INTO usuarios (id, subject) VALUES ($1, $2) ON CONFLICT DO NOTHING",
             identifier, subject,
@@ -101,25 +102,27 @@ class Alerts:
     ) -> uuid.UUID:
         """The rows of a retraining as they are once it has ended."""
         user, identifier = await self.user(subject), uuid.uuid4()
-        created = created or datetime.now(UTC)
-        await self.run(
-            "INSERT INTO retrain_logs (id, usuario_id, retrain_type, full_retrain, status,"
-            " created_at, completed_at, error_message) VALUES ($1, $2, $3, true, $4, $5, $6, $7)",
-            identifier, user, asked or (models[0] if len(models) == 1 else "all"), "processing",
-            created, None, None,
-        )  # fmt: skip
-        for model in models:
-            await self.run(
-                "INSERT INTO retrain_runs (retrain_id, model, run, mode, status, error_message,"
-                " completed_at) VALUES ($1, $2, $3, 'full', $4, $5, now())",
-                identifier, model, f"{model}-{identifier.hex[:10]}", status, error,
-            )  # fmt: skip
-        # Last, as a transaction would: a replica looks at any moment.
-        await self.run(
-            "UPDATE retrain_logs SET status = $2, error_message = $3, completed_at = now()"
-            " WHERE id = $1",
-            identifier, status, error,
-        )  # fmt: skip
+        asked = asked or (models[0] if len(models) == 1 else "all")
+        connection = await asyncpg.connect(self.yard.database_url)
+        try:
+            # At once: the replicas look at any moment.
+            async with connection.transaction():
+                await connection.execute(
+                    "INSERT INTO retrain_logs (id, usuario_id, retrain_type, full_retrain, status,"
+                    " created_at, completed_at, error_message)"
+                    " VALUES ($1, $2, $3, true, $4, $5, now(), $6)",
+                    identifier, user, asked, status, created or datetime.now(UTC), error,
+                )  # fmt: skip
+                await connection.executemany(
+                    "INSERT INTO retrain_runs (retrain_id, model, run, mode, status, error_message,"
+                    " completed_at) VALUES ($1, $2, $3, 'full', $4, $5, now())",
+                    [
+                        (identifier, model, f"{model}-{identifier.hex[:10]}", status, error)
+                        for model in models
+                    ],
+                )
+        finally:
+            await connection.close()
         return identifier
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from trainyard_devtools.repo import ROOT
+from trainyard_schema import names
 
 from ..control_plane import ControlPlane, free_ports, program, wait_for
 from ..postgres import Postgres
@@ -112,6 +113,48 @@ async def test_a_failed_retraining_alerts_once_and_shows_at_its_model(
 def _all(alerts: Alerts, path: str, count: int) -> list[dict[str, Any]] | None:
     found = alerts.yard.rest.items(path)
     return found if len(found) == count else None
+
+
+async def test_a_run_that_was_asked_for_alerts_as_a_retraining(
+    alerts: Alerts, receiver: Receiver
+) -> None:
+    replica = alerts.start(receiver)
+    alerts.yard.model("churn")
+    answer = replica.post({"model_type": "churn", "full_retrain": True})
+    assert answer.status_code == 200, answer.text
+    reason = {"reason": "OOMKilled", "message": "needs more than 1Gi"}
+    run = alerts.yard.start_run("churn")
+    owner = alerts.yard.get("churn")["metadata"]
+    reference = {
+        "apiVersion": names.API_VERSION,
+        "kind": names.MODEL_KIND,
+        "name": "churn",
+        "uid": owner["uid"],
+    }
+    alerts.yard.rest.patch(
+        f"{alerts.yard.jobs}/{run}", {"metadata": {"ownerReferences": [reference]}}
+    )
+    alerts.yard.end_run(run, "Failed", **reason)
+
+    (delivery,) = arrived(receiver, 1)
+    data = delivery.payload["data"]
+    assert (delivery.payload["type"], data["model"], data["run"]) == (
+        "retraining.failed",
+        "churn",
+        run,
+    )
+    assert (data["mode"], data["reason"]) == ("full", "OOMKilled")
+    assert "needs more than 1Gi" in data["message"]
+    assert answer.json()["data"]["python_response"]["job_id"] == f"retrain-{data['retrain_id']}"
+    assert answer.json()["data"]["user_id"] == data["user_id"]
+    # What comes later comes alone: the run has no alert beside it.
+    alerts.fail_run("churn", "churn-1")
+    arrived(receiver, 2)
+    in_state(replica, "delivered", 2)
+    wait_for(
+        "the metric",
+        lambda: 'trainyard_api_retrains{status="failed"} 1.0' in metrics(replica.url),
+    )
 
 
 async def test_a_refused_retraining_was_told_to_who_asked(alerts: Alerts) -> None:
