@@ -120,9 +120,9 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     app.state.retraining = retraining
     app.state.metrics = metrics = Metrics()
 
-    # models before jobs: /train/models/available is no model type.
+    # What is asked most comes first: routes are tried in their order.
     for resource in (
-        health, models, jobs, v1_jobs, logs, me, versions, v1_datasets, upload, retrain, retrains,
+        jobs, v1_jobs, health, models, logs, me, versions, v1_datasets, upload, retrain, retrains,
     ):  # fmt: skip
         app.include_router(resource.router)
     problems.install(app)

@@ -4,7 +4,7 @@ import heapq
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi import APIRouter, Body, Header, Query, Request, Response
 from trainyard_schema.spec import ModelTypeOrAll
 
 from trainyard_api import manifests
@@ -100,8 +100,10 @@ async def train(
     response_model=JobView,
     responses=documented(HTTPStatus.NOT_FOUND, *_ALWAYS),
 )
-async def status(job_id: str, training_jobs: TrainingJobsDep, _: TrainViewerDep) -> Response:
+async def status(job_id: str, request: Request, _: TrainViewerDep) -> Response:
     """Where it stands, how far it is, and what came out of it."""
+    # Asked far more often than anything else; each dependency costs as much as all that is here.
+    training_jobs: TrainingJobs = request.app.state.training_jobs
     try:
         job = await training_jobs.find(job_id)
     except NotFoundError:

@@ -1,6 +1,7 @@
 """Keeps a cache like the cluster: one list, then watches, whatever breaks in between."""
 
 import asyncio
+import gc
 import random
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -59,6 +60,8 @@ class Reflector:
         items, version = await self._cluster.list(self._kind)
         self._cache.replace(items, int(version))
         self._listed = True
+        # Searching 10,000 objects for garbage stops every request for 0.4 s, and finds none.
+        gc.freeze()
         log.info("listed", kind=self._kind.name, count=len(items), resource_version=version)
 
     async def _watch(self) -> bool:
