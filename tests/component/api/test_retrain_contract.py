@@ -314,7 +314,8 @@ async def test_what_api_v1_adds(yard: Yard, replica: Replica, name: str, user: s
         assert again.headers["content-type"] == "application/problem+json"
         assert int(again.headers["retry-after"]) <= 60
         assert (await eve.post(path)).status_code == 409
-        missing = await replica.client(str(uuid.uuid4())).post("/api/v1/models/nobody/retrain")
+    async with replica.client(str(uuid.uuid4())) as other:
+        missing = await other.post("/api/v1/models/nobody/retrain")
         assert (missing.status_code, missing.json()["status"]) == (404, 404)
     yard.finish(name)
 
