@@ -47,19 +47,16 @@ _RBAC = re.compile(r'User "[^"]*" cannot ')
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of object; where nothing else is said, of Trainyard."""
+    """A kind of custom object of Trainyard."""
 
     name: str
     plural: str
-    group: str = names.GROUP
-    version: str = names.VERSION
 
 
 TRAINING_JOB: Final = Kind(names.KIND, names.PLURAL)
 MODEL: Final = Kind(names.MODEL_KIND, names.MODEL_PLURAL)
-# The API server serves its own groups under the same paths as those of CRDs.
-EVENT: Final = Kind("Event", "events", "events.k8s.io", "v1")
 POD: Final = Kind("pod", "pods")
+EVENT: Final = Kind("Event", "events")
 
 
 class ClusterError(Exception):
@@ -162,6 +159,15 @@ class Cluster:
             answer: Document = await call(**self._where(kind), **with_defaults)
         return answer
 
+    async def post_event(self, event: Document) -> None:
+        """Create a core/v1 Event.
+
+        Raises `AlreadyExistsError`, `RefusedError`, `UnavailableError`.
+        """
+        create: Any = self._core.create_namespaced_event  # type: ignore[union-attr]
+        with _errors("create", EVENT):
+            await create(self._namespace, event, _request_timeout=_TIMEOUT_SECONDS)
+
     async def check(self) -> None:
         """Raises `UnavailableError` unless TrainingJobs can be read.
 
@@ -250,8 +256,8 @@ class Cluster:
 
     def _where(self, kind: Kind) -> dict[str, Any]:
         return {
-            "group": kind.group,
-            "version": kind.version,
+            "group": names.GROUP,
+            "version": names.VERSION,
             "namespace": self._namespace,
             "plural": kind.plural,
         }

@@ -139,7 +139,7 @@ def alerts_of(kubernetes: ControlPlane, postgres: Postgres, folder: Path) -> Ite
 
 def _allow_events(yard: Yard) -> None:
     path = f"/apis/{_GROUP}/v1/namespaces/{yard.namespace}"
-    rule = {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]}
+    rule = {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]}
     yard.rest.post(f"{path}/roles", {"metadata": {"name": "events"}, "rules": [rule]})
     yard.rest.post(
         f"{path}/rolebindings",

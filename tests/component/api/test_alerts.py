@@ -99,14 +99,14 @@ async def test_a_failed_retraining_alerts_once_and_shows_at_its_model(
     assert (second.payload["data"]["model"], second.payload["data"]["run"]) == ("all", None)
     assert [one["model"] for one in second.payload["data"]["runs"]] == ["churn", "gone", "risk"]
 
-    path = f"/apis/events.k8s.io/v1/namespaces/{alerts.yard.namespace}/events"
+    path = f"/api/v1/namespaces/{alerts.yard.namespace}/events"
     events = wait_for("Events", lambda: _all(alerts, path, 3))
-    assert sorted(event["regarding"]["name"] for event in events) == ["churn", "churn", "risk"]
-    (event,) = [one for one in events if str(retrain) in one["note"]]
+    assert sorted(event["involvedObject"]["name"] for event in events) == ["churn", "churn", "risk"]
+    (event,) = [one for one in events if str(retrain) in one["message"]]
     assert (event["type"], event["reason"]) == ("Warning", "RetrainFailed")
-    assert event["regarding"]["uid"] == model["metadata"]["uid"]
-    assert "no such table" in event["note"]
-    assert len([one for one in events if str(both) in one["note"]]) == 2
+    assert event["involvedObject"]["uid"] == model["metadata"]["uid"]
+    assert "no such table" in event["message"]
+    assert len([one for one in events if str(both) in one["message"]]) == 2
     assert len(receiver.deliveries) == 2
 
 

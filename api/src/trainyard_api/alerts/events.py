@@ -10,7 +10,6 @@ from trainyard_schema import names
 
 from trainyard_api.alerts import outbox
 from trainyard_api.cluster import (
-    EVENT,
     AlreadyExistsError,
     Cluster,
     Document,
@@ -25,7 +24,7 @@ log = structlog.get_logger()
 
 REASON: Final = "RetrainFailed"
 _COMPONENT: Final = "trainyard-api"
-_NOTE_LENGTH: Final = 1024
+_MESSAGE_LENGTH: Final = 1024
 _IDLE_SECONDS: Final = 2.0
 _AWAY_SECONDS: Final = 15.0
 
@@ -35,16 +34,15 @@ def build_event(alert: Alert, model: Document, run: dict[str, Any], now: datetim
     metadata = model["metadata"]
     retrain = alert.data["retrain_id"]
     why = run["message"] or alert.data["message"] or "no reason is known"
-    if run["reason"]:
-        why = f"{run['reason']}: {why}"
+    time = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
-        "apiVersion": f"{EVENT.group}/{EVENT.version}",
-        "kind": EVENT.name,
+        "apiVersion": "v1",
+        "kind": "Event",
         "metadata": {
             "name": f"{names.slug(metadata['name'], 200)}.{retrain.replace('-', '')[:16]}",
             "namespace": metadata["namespace"],
         },
-        "regarding": {
+        "involvedObject": {
             "apiVersion": names.API_VERSION,
             "kind": names.MODEL_KIND,
             "namespace": metadata["namespace"],
@@ -53,11 +51,13 @@ def build_event(alert: Alert, model: Document, run: dict[str, Any], now: datetim
         },
         "type": "Warning",
         "reason": REASON,
-        "action": "Retrain",
-        "note": f"retraining {retrain} (run {run['run']}) failed: {why}"[:_NOTE_LENGTH],
-        "eventTime": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "reportingController": _COMPONENT,
+        "message": f"retraining {retrain}, run {run['run']}: {why}"[:_MESSAGE_LENGTH],
+        "source": {"component": _COMPONENT},
+        "reportingComponent": _COMPONENT,
         "reportingInstance": _COMPONENT,
+        "firstTimestamp": time,
+        "lastTimestamp": time,
+        "count": 1,
     }
 
 
@@ -106,7 +106,7 @@ class Announcer:
 
     async def _post(self, event: Document) -> None:
         try:
-            await self._cluster.call("create", EVENT, body=event)
+            await self._cluster.post_event(event)
         except AlreadyExistsError:
             # By a replica that was killed right after.
             pass

@@ -102,7 +102,7 @@ async def runs_of(
 
 async def next_due(session: AsyncSession) -> Alert | None:
     """The alert to deliver next, held until the transaction ends; others deliver others."""
-    due = Alert.state == AlertState.PENDING, Alert.next_attempt_at <= now()
+    due = Alert.state == AlertState.PENDING, Alert.next_attempt_at <= func.now()
     query = select(Alert).where(*due).order_by(Alert.next_attempt_at).limit(1)
     found: Alert | None = await session.scalar(query.with_for_update(skip_locked=True))
     return found

@@ -14,11 +14,12 @@ from trainyard_api.alerts.causes import AlertType
 from trainyard_api.auth import AdminDep
 from trainyard_api.database.tables import AlertState
 from trainyard_api.deps import DatabaseDep, SettingsDep
+from trainyard_api.idempotency import IdempotentRoute
 from trainyard_api.paging import Cursor, Limit, Page
 from trainyard_api.problems import Problem, documented
 from trainyard_api.views import View
 
-router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
+router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], route_class=IdempotentRoute)
 
 _ALWAYS = (
     HTTPStatus.UNAUTHORIZED,
