@@ -27,11 +27,12 @@ from trainyard_api.objects import Models, TrainingJobs
 from trainyard_api.retraining.data import TrainingData
 from trainyard_api.retraining.reconciler import Reconciler
 from trainyard_api.retraining.service import Retraining
-from trainyard_api.routes import health, history, jobs, models, retrain, upload
+from trainyard_api.routes import health, history, jobs, models, plans, retrain, upload
 from trainyard_api.routes.v1 import alerts as v1_alerts
 from trainyard_api.routes.v1 import datasets as v1_datasets
 from trainyard_api.routes.v1 import jobs as v1_jobs
 from trainyard_api.routes.v1 import logs, me, retrains, versions
+from trainyard_api.routes.v1 import models as v1_models
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore, StoreError
 from trainyard_api.watching.cache import ObjectCache
@@ -135,9 +136,22 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
 
     # What is asked most comes first: routes are tried in their order.
     for resource in (
-        jobs, v1_jobs, health, models, logs, me, versions, v1_datasets, upload, retrain, retrains,
-        history, v1_alerts,
-    ):  # fmt: skip
+        jobs,
+        v1_jobs,
+        health,
+        models,
+        logs,
+        me,
+        versions,
+        v1_models,
+        v1_datasets,
+        upload,
+        retrain,
+        retrains,
+        history,
+        plans,
+        v1_alerts,
+    ):
         app.include_router(resource.router)
     problems.install(app)
     app.add_exception_handler(RefusedError, _on_refused)
