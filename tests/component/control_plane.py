@@ -128,6 +128,7 @@ class ControlPlane:
     """A running control plane. The user `admin` may do everything; others what a test allows."""
 
     start_apiserver: "Callable[[], subprocess.Popen[bytes]]"
+    etcd: str
     kubeconfigs: dict[str, Path]
     rest: Rest
 
@@ -145,9 +146,13 @@ class ControlPlane:
             self.apiserver = self.start_apiserver()
 
     def restart_apiserver(self) -> None:
-        """Kill it and start it anew: connections are cut, and it has forgotten all events."""
+        """Kill it and start it anew: connections are cut, and all events so far are forgotten."""
         with self.killed():
-            pass
+            kv = f"{self.etcd}/v3/kv"
+            # The key "a"; what is asked for is the header.
+            answer = httpx.post(f"{kv}/range", json={"key": "YQ=="}).raise_for_status().json()
+            revision = answer["header"]["revision"]
+            httpx.post(f"{kv}/compaction", json={"revision": revision}).raise_for_status()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -182,7 +187,7 @@ def control_plane(binary: Path, folder: Path) -> Iterator[ControlPlane]:
 
         rest = Rest(url, tokens[ADMIN])
         stack.callback(rest.close)
-        plane = ControlPlane(start_apiserver, kubeconfigs, rest)
+        plane = ControlPlane(start_apiserver, etcd, kubeconfigs, rest)
         manager = _controller_manager(binary, kubeconfigs[ADMIN])
         stack.enter_context(program(manager, folder / "kube-controller-manager.log"))
         yield plane

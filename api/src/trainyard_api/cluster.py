@@ -5,7 +5,7 @@ import copy
 import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -55,8 +55,9 @@ class Kind:
 
 TRAINING_JOB: Final = Kind(names.KIND, names.PLURAL)
 MODEL: Final = Kind(names.MODEL_KIND, names.MODEL_PLURAL)
-POD: Final = Kind("pod", "pods")
-EVENT: Final = Kind("Event", "events")
+_POD: Final = Kind("pod", "pods")
+_POD_LOG: Final = Kind("pod log", "pods/log")
+_EVENT: Final = Kind("Event", "events")
 
 
 class ClusterError(Exception):
@@ -101,8 +102,8 @@ _MEANING: Final[Mapping[tuple[str, int], type[ClusterError]]] = {
     ("create", 409): AlreadyExistsError,
     ("create", 422): RefusedError,
     ("get", 404): NotFoundError,
-    ("log", 400): NotFoundError,
-    ("log", 404): NotFoundError,
+    ("read", 400): NotFoundError,
+    ("read", 404): NotFoundError,
     ("list", 410): ExpiredError,
     ("watch", 410): ExpiredError,
     ("patch", 400): RefusedError,
@@ -165,7 +166,7 @@ class Cluster:
         Raises `AlreadyExistsError`, `RefusedError`, `UnavailableError`.
         """
         create: Any = self._core.create_namespaced_event  # type: ignore[union-attr]
-        with _errors("create", EVENT):
+        with _errors("create", _EVENT):
             await create(self._namespace, event, _request_timeout=_TIMEOUT_SECONDS)
 
     async def check(self) -> None:
@@ -200,11 +201,14 @@ class Cluster:
             position = page["metadata"].get("continue") or None
         return items, page["metadata"]["resourceVersion"]
 
-    async def watch(self, kind: Kind, resource_version: str) -> AsyncIterator[Document]:
+    @asynccontextmanager
+    async def watch(
+        self, kind: Kind, resource_version: str
+    ) -> AsyncIterator[AsyncIterator[Document]]:
         """The watch events after `resource_version`, bookmarks included, for `WATCH_SECONDS`.
 
-        One that ends later than that is broken, as is one that ends without a word. Raises
-        `ExpiredError`, `UnavailableError`.
+        Entered once the API server has agreed to it. Raises `ExpiredError`; `UnavailableError`,
+        also for a watch that does not end when it should.
         """
         watch = self._api.list_namespaced_custom_object_without_preload_content  # type: ignore[union-attr]
         with _errors("watch", kind):
@@ -217,16 +221,12 @@ class Cluster:
                 _request_timeout=float(WATCH_SECONDS + _WATCH_GRACE_SECONDS),
             ) as response:
                 await _require_success(response)
-                async for line in response.content:
-                    event: Document = json.loads(line)
-                    if event["type"] == "ERROR":
-                        raise _as_exception(event["object"])
-                    yield event
+                yield _events(response)
 
     async def pods(self, label_selector: str) -> Sequence[Document]:
         """The pods with these labels, in no order. Raises `UnavailableError`."""
         list_pods = self._core.list_namespaced_pod_without_preload_content  # type: ignore[union-attr]
-        with _errors("list", POD):
+        with _errors("list", _POD):
             async with await list_pods(
                 self._namespace, label_selector=label_selector, _request_timeout=_TIMEOUT_SECONDS
             ) as response:
@@ -242,7 +242,7 @@ class Cluster:
         where the pod is gone or has not started, `UnavailableError`.
         """
         read_log = self._core.read_namespaced_pod_log_without_preload_content  # type: ignore[union-attr]
-        with _errors("log", POD):
+        with _errors("read", _POD_LOG):
             async with await read_log(
                 pod,
                 self._namespace,
@@ -261,6 +261,14 @@ class Cluster:
             "namespace": self._namespace,
             "plural": kind.plural,
         }
+
+
+async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Document]:
+    async for line in response.content:
+        event: Document = json.loads(line)
+        if event["type"] == "ERROR":
+            raise _as_exception(event["object"])
+        yield event
 
 
 @contextmanager

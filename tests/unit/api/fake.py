@@ -40,6 +40,7 @@ class FakeApi:
         self.chunk = 2
         self.fault: Fault = lambda _: None
         self.version = 0
+        self.bookmarks = True
         self.forgotten = 0
         """Events up to this version are compacted."""
         self._events: list[tuple[int, str, dict[str, Any]]] = []
@@ -144,7 +145,9 @@ class FakeApi:
                 if at > version and kind == plural:
                     yield _line(event)
             version = self.version
-            yield _line({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": version}}})
+            if self.bookmarks:
+                metadata = {"resourceVersion": version}
+                yield _line({"type": "BOOKMARK", "object": {"metadata": metadata}})
             if version == self.version and cut == self._cut:
                 news = asyncio.Event()
                 self._waiting.append(news)

@@ -9,7 +9,14 @@ from typing import Any, Final
 
 import structlog
 
-from trainyard_api.cluster import Cluster, Document, ExpiredError, Kind, UnavailableError
+from trainyard_api.cluster import (
+    WATCH_SECONDS,
+    Cluster,
+    Document,
+    ExpiredError,
+    Kind,
+    UnavailableError,
+)
 from trainyard_api.watching.cache import ObjectCache, version_of
 
 log = structlog.get_logger()
@@ -65,15 +72,19 @@ class Reflector:
         log.info("listed", kind=self._kind.name, count=len(items), resource_version=version)
 
     async def _watch(self) -> bool:
-        """Follow one watch to its end. Whether it said anything."""
+        """Follow one watch to its end. Whether it was a good one: told something, or lasted."""
+        start = asyncio.get_running_loop().time()
         spoke = False
-        async for event in self._cluster.watch(self._kind, self._cache.resource_version):
-            self._apply(event)
-            spoke = True
-            self._failures = 0
-            # What has arrived together must not hold up the requests.
-            await asyncio.sleep(0)
-        return spoke
+        async with self._cluster.watch(self._kind, self._cache.resource_version) as events:
+            self._cache.heard()
+            async for event in events:
+                self._apply(event)
+                spoke = True
+                self._failures = 0
+                # What has arrived together must not hold up the requests.
+                await asyncio.sleep(0)
+        self._cache.heard()
+        return spoke or asyncio.get_running_loop().time() - start > WATCH_SECONDS / 2
 
     def _apply(self, event: Document) -> None:
         document = event["object"]

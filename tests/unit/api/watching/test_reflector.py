@@ -1,5 +1,6 @@
 """What breaks between the API server and a cache, and that it mends."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -101,6 +102,23 @@ async def test_no_failure_is_the_end(cache: Cache, cluster: FakeApi, error: Exce
     cluster.cut()
     cluster.put(job("new"))
     assert "new" in await known(cache, cluster)
+
+
+async def test_a_watch_without_a_word_is_no_silence(cluster: FakeApi) -> None:
+    """Nothing may happen for hours; that the API server begins and ends watches is a word."""
+    times = [0.0]
+    cluster.bookmarks = False
+    cache = ObjectCache("TrainingJob", make=TrainingJob, clock=lambda: times[-1])
+    async with (
+        asyncio.timeout(5),
+        running([Reflector(FakeCluster(cluster), TRAINING_JOB, cache)]),
+    ):
+        for _ in range(3):
+            times.append(times[-1] + 100)
+            cluster.cut()
+            while cache.age_seconds > 0:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.001)
+    assert cluster.calls.count("list") == 1
 
 
 async def test_failures_are_followed_by_longer_and_longer_pauses(
