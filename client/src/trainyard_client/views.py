@@ -1,0 +1,170 @@
+"""What the API answers. A newer API may say more: unknown fields are kept, words are plain text."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class View(BaseModel):
+    """An answer, in snake_case as the API writes it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
+
+
+class Status(StrEnum):
+    """Where a training stands."""
+
+    STARTED = "started"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+
+class Progress(View):
+    """How far a run is."""
+
+    percent: int
+    unit: str | None = Field(default=None, description="rounds, trees or epochs.")
+    done: int | None = None
+    total: int | None = None
+    eta_seconds: int | None = Field(default=None, description="None while unknown.")
+    updated_at: datetime | None = None
+
+
+class Metric(View):
+    """One number about a model, on one part of the data."""
+
+    model_type: str
+    name: str = Field(description="For example roc_auc, log_loss, rmse.")
+    value: float | None = Field(description="None where it is not a finite number.")
+    split: str = Field(description="holdout or cross-validation.")
+
+
+class TrainedModel(View):
+    """A version that a training left in the object store."""
+
+    model_type: str
+    version: str
+    uri: str = Field(description="s3:// prefix of the version's files; ends in /.")
+    sha256: str = Field(description="Of the model file.")
+    size_bytes: int = Field(description="Of the model file.")
+    current: bool = Field(description="Whether this run made it the current version.")
+    duration_seconds: float
+
+
+class Job(View):
+    """A training."""
+
+    job_id: str = Field(description="The TrainingJob's name.")
+    status: Status
+    message: str = Field(description="Where the training stands, in one line.")
+    model_type: str
+    model: str = Field(description="Name under which versions are filed.")
+    phase: str | None = Field(default=None, description="None until the operator has seen it.")
+    stage: str | None = None
+    reason: str | None = Field(default=None, description="Why it does not run, or failed.")
+    progress: Progress | None = None
+    attempts: int | None = Field(default=None, description="Pods started so far.")
+    metrics: tuple[Metric, ...] = ()
+    models: tuple[TrainedModel, ...] = ()
+    created_at: datetime
+    start_time: datetime | None = None
+    completion_time: datetime | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether its status is final."""
+        return self.status in ENDED
+
+
+class Me(View):
+    """Who the API takes the token's bearer for."""
+
+    subject: str
+    role: str
+
+
+class ChampionView(View):
+    """The version that consumers load."""
+
+    model_type: str
+    version: str
+    uri: str | None = None
+    metric: str | None = Field(default=None, description="Of the holdout, as name=value.")
+    run: str | None = Field(default=None, description="The training that made it.")
+    since: datetime | None = None
+
+
+class Candidate(View):
+    """A version that awaits approval."""
+
+    model_type: str
+    version: str
+    metric: str | None = None
+    since: datetime | None = None
+    reasons: tuple[str, ...] = Field(default=(), description="Why it was not promoted at once.")
+
+
+class Model(View):
+    """What is retrained, judged and promoted. Name and status; the rest as the API tells it."""
+
+    name: str
+    champion: ChampionView | None = None
+    previous: ChampionView | None = None
+    candidates: tuple[Candidate, ...] = ()
+    message: str | None = None
+
+
+class Version(View):
+    """A version of a model in the object store."""
+
+    model: str
+    model_type: str
+    version: str = Field(description="Sorts by time.")
+    uri: str
+    created_at: datetime | None = None
+    rows: int | None = None
+    size_bytes: int | None = Field(default=None, description="Of the model file.")
+    current: bool = Field(default=False, description="What consumers should load.")
+    metrics: tuple[Metric, ...] = ()
+
+
+class Transition(View):
+    """An entry of a Model's history."""
+
+    number: int
+    time: datetime
+    action: str
+    version: str = Field(description="The version that it is about.")
+    by: str
+    why: str
+
+
+class Comparison(View):
+    """Two versions side by side."""
+
+
+class Accepted(View):
+    """A decision that the operator will carry out."""
+
+
+class AcceptedRetrain(View):
+    """A request to retrain that was admitted."""
+
+
+class Retrain(View):
+    """A request to retrain, and what became of it."""
+
+    id: str
+    status: str
+
+
+class Dataset(View):
+    """A table in the object store."""
+
+    uri: str
