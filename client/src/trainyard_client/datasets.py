@@ -11,7 +11,11 @@ from trainyard_client.views import Dataset
 
 _PATH: Final = "/api/v1/datasets"
 _CHUNK: Final = 256 * 1024
-MEDIA_TYPES: Final = {".csv": "text/csv", ".parquet": "application/vnd.apache.parquet"}
+_MEDIA_TYPES: Final = {
+    ".csv": "text/csv",
+    ".csv.gz": "text/csv",
+    ".parquet": "application/vnd.apache.parquet",
+}
 
 
 class Datasets:
@@ -42,19 +46,19 @@ class Datasets:
         they are known, `TooLargeError`.
         """
         path = Path(path)
-        media_type = MEDIA_TYPES.get(path.suffix.lower())
-        if media_type is None:
-            raise TrainyardError(f"{path}: give a .csv or a .parquet file")
+        ending = next((one for one in _MEDIA_TYPES if path.name.lower().endswith(one)), None)
+        if ending is None:
+            raise TrainyardError(f"{path}: give a file that ends in {', '.join(_MEDIA_TYPES)}")
         try:
             with path.open("rb") as file:
                 headers = {
-                    "Content-Type": media_type,
+                    "Content-Type": _MEDIA_TYPES[ending],
                     "Content-Length": str(path.stat().st_size),
                 }
                 answer = self._transport.send_stream(
                     _PATH,
                     _pieces(file, progress),
-                    query={"name": name or path.stem},
+                    query={"name": name or path.name[: -len(ending)]},
                     headers=headers,
                 )
         except OSError as error:

@@ -32,7 +32,7 @@ class Jobs:
         `spec` is a TrainingJob's; a mapping has the names of its YAML (camelCase). Without a `name`
         the API makes one. With the same `idempotency_key` it is started once.
         """
-        document = spec.to_dict() if isinstance(spec, TrainingJobSpec) else dict(spec)
+        document = _document(spec) if isinstance(spec, TrainingJobSpec) else dict(spec)
         body = {"spec": document} | ({"name": name} if name else {})
         return Job.model_validate(self._transport.post(_PATH, body, key=idempotency_key).json())
 
@@ -103,6 +103,11 @@ class Jobs:
         """The history of its metrics while it trained, by model type."""
         history: dict[str, Any] = self._transport.get(f"{_path(name)}/metrics").json()
         return history
+
+
+def _document(spec: TrainingJobSpec) -> dict[str, Any]:
+    # What was not said is left to the cluster, whose defaults may be newer than ours.
+    return spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def _path(name: str) -> str:

@@ -59,7 +59,7 @@ class Models:
     def history(self, model: str, *, at: datetime | None = None) -> Iterator[Transition]:
         """Which version was the champion when, by whom, and why; newest first.
 
-        With `at`, the transition alone that was in force at that time.
+        With `at`, what happened until then: the first has the champion of that time.
         """
         query = {"at": at.isoformat() if at else None}
         return items(self._transport, f"{model_path(model)}/history", Transition, query)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -121,16 +122,18 @@ class Model(View):
 
 
 class Version(View):
-    """A version of a model in the object store."""
+    """A version of a model in the object store. A single one has all that its manifest tells."""
 
     model: str
     model_type: str
     version: str = Field(description="Sorts by time.")
-    uri: str
-    created_at: datetime | None = None
-    rows: int | None = None
-    size_bytes: int | None = Field(default=None, description="Of the model file.")
     current: bool = Field(default=False, description="What consumers should load.")
+    uri: str = Field(description="s3:// prefix of its files; ends in /.")
+    created_at: datetime | None = None
+    target: str | None = None
+    rows: int | None = Field(default=None, description="Rows of the table it learned from.")
+    size_bytes: int | None = Field(default=None, description="Of the model file.")
+    sha256: str | None = Field(default=None, description="Of the model file.")
     metrics: tuple[Metric, ...] = ()
 
 
@@ -141,12 +144,49 @@ class Transition(View):
     time: datetime
     action: str
     version: str = Field(description="The version that it is about.")
-    by: str
+    by: str = Field(description="Who asked for it; operator: nobody had to.")
     why: str
+    from_version: str | None = Field(default=None, description="The champion before.")
+    champion: str | None = Field(default=None, description="The champion from then on.")
+    champion_model_type: str | None = None
+    champion_uri: str | None = None
+    champion_metric: str | None = Field(default=None, description="Of the holdout.")
+
+
+class HoldoutComparison(View):
+    """Whether the metrics of both can be compared at all."""
+
+    same: bool | None = Field(description="None: it is not known.")
+    message: str
+
+
+class MetricComparison(View):
+    """One metric of both versions; pairs are in the order of `versions`."""
+
+    name: str
+    split: str
+    values: tuple[float | None, float | None]
+    intervals: tuple[tuple[float, float] | None, tuple[float, float] | None] = (None, None)
+    difference: float | None = Field(default=None, description="The second minus the first.")
+    better: str | None = Field(default=None, description="The version with the better value.")
+
+
+class Difference(View):
+    """Something in which the two differ; None: one has nothing of the kind."""
+
+    name: str
+    values: tuple[Any, Any]
 
 
 class Comparison(View):
     """Two versions side by side."""
+
+    model: str
+    versions: tuple[str, str]
+    holdout: HoldoutComparison
+    metrics: tuple[MetricComparison, ...] = ()
+    hyperparameters: tuple[Difference, ...] = Field(default=(), description="Those that differ.")
+    data: tuple[Difference, ...] = Field(default=(), description="What differs in their data.")
 
 
 class Accepted(View):
@@ -164,7 +204,22 @@ class Retrain(View):
     status: str
 
 
+class Column(View):
+    """A column of a table."""
+
+    name: str
+    type: str = Field(description="As Arrow names it: int64, double, string, bool, …")
+
+
 class Dataset(View):
     """A table in the object store."""
 
-    uri: str
+    id: str = Field(description="The fingerprint: the same bytes are the same dataset.")
+    name: str
+    uri: str = Field(description="To be given to a training as data.uri.")
+    format: str | None = Field(default=None, description="csv, csv.gz or parquet.")
+    rows: int | None = None
+    columns: tuple[Column, ...] = ()
+    size_bytes: int | None = None
+    uploaded_by: str | None = None
+    uploaded_at: datetime | None = None
