@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from trainyard_schema.names import slug
+
 from trainyard_client.errors import TrainyardError
 from trainyard_client.paging import items
 from trainyard_client.transport import Transport, segment
 from trainyard_client.views import Dataset
 
 _PATH: Final = "/api/v1/datasets"
+_NAME_LENGTH: Final = 63
 _CHUNK: Final = 256 * 1024
 _MEDIA_TYPES: Final = {
     ".csv": "text/csv",
@@ -58,7 +61,7 @@ class Datasets:
                 answer = self._transport.send_stream(
                     _PATH,
                     _pieces(file, progress),
-                    query={"name": name or path.name[: -len(ending)]},
+                    query={"name": name or slug(path.name[: -len(ending)], _NAME_LENGTH)},
                     headers=headers,
                 )
         except OSError as error:

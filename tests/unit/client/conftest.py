@@ -16,3 +16,6 @@ def api() -> Iterator[Api]:
 def client(api: Api) -> Iterator[Client]:
     with Client(api.url, "a-token", patience=3) as client:
         yield client
+
+
+from .cli import home, trainyard  # noqa: E402, F401 - fixtures

@@ -15,8 +15,8 @@ POST = "POST /api/v1/datasets"
     ("file", "name", "media_type"),
     [
         ("churn.csv", "churn", "text/csv"),
-        ("Churn.CSV.gz", "Churn", "text/csv"),
-        ("a.b.parquet", "a.b", "application/vnd.apache.parquet"),
+        ("My Churn.CSV.gz", "my-churn", "text/csv"),
+        ("a.b.parquet", "a-b", "application/vnd.apache.parquet"),
     ],
 )
 def test_all_bytes_arrive_and_are_counted(

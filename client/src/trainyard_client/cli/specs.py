@@ -47,7 +47,9 @@ def _wanted(documents: Sequence[Any], place: str) -> Iterator[Wanted]:
             hint = "; for a Model: kubectl apply -f" if kind == names.MODEL_KIND else ""
             raise CommandError(f"{place}: {found} stands where a {names.KIND} is wanted{hint}")
         metadata = document.get("metadata") or {}
-        if unknown := set(metadata) - {"name", "namespace"}:
+        if not isinstance(metadata, dict):
+            raise CommandError(f"{place}: metadata must have a name in it, and is {metadata!r}")
+        if unknown := set(metadata) - {"name"}:
             raise CommandError(
                 f"{place}: metadata.{min(unknown)} cannot be set through the API; "
                 "leave it out, or use kubectl apply"

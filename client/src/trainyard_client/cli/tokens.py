@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import jwt
-
 from trainyard_client.cli.errors import CommandError
 
 ISSUER: Final = "trainyard"
@@ -25,6 +23,8 @@ def sign(
     role_claim: str = "role",
 ) -> str:
     """A JWT (HS256) for `subject`. `role_claim` may be a dotted path, as the API's setting."""
+    import jwt  # noqa: PLC0415 - it is slow to import, and one command needs it
+
     if len(secret.encode()) < _LEAST_BYTES:
         raise CommandError(f"The secret has less than {_LEAST_BYTES} bytes: the API takes no such.")
     now = datetime.now(UTC)
@@ -46,6 +46,8 @@ def sign(
 
 def claims_of(token: str) -> Mapping[str, Any]:
     """What a token says. Nothing of it is verified: that is the API's to do."""
+    import jwt  # noqa: PLC0415
+
     try:
         claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError as error:
