@@ -3,22 +3,31 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 
 from trainyard_api import problems
-from trainyard_api.cluster import RefusedError, TrainingJobs, UnavailableError
+from trainyard_api.auth import Authenticator
+from trainyard_api.cluster import MODEL, TRAINING_JOB, Cluster, RefusedError, UnavailableError
+from trainyard_api.datasets.service import Datasets
+from trainyard_api.datasets.sweeping import sweeping
+from trainyard_api.database import Database, DatabaseUnavailableError
+from trainyard_api.database.engine import RETRY_AFTER_SECONDS
+from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe
-from trainyard_api.routes import health, jobs, models
+from trainyard_api.objects import Models, TrainingJobs
+from trainyard_api.routes import health, jobs, models, upload
+from trainyard_api.routes.v1 import datasets as v1_datasets
+from trainyard_api.routes.v1 import me, versions
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore, StoreError
+from trainyard_api.watching.cache import ObjectCache
+from trainyard_api.watching.reflector import Reflector, running
 
-_BODY_BYTES: Final = 64 * 1024
-_REQUEST_SECONDS: Final = 30.0
 _STORE_RETRY_SECONDS: Final = 10
 
 _DESCRIPTION = """\
@@ -29,16 +38,28 @@ Errors are `application/problem+json` (RFC 9457). Each answer carries its `X-Req
 _TAGS: Final = [
     {"name": "training", "description": "Start, follow and cancel trainings."},
     {"name": "models", "description": "What trainings left in the object store."},
+    {"name": "versions", "description": "Versions of a model, compared and in their history."},
+    {"name": "datasets", "description": "Upload tables to train on."},
+    {"name": "account", "description": "Who you are here."},
     {"name": "health", "description": "For probes and Prometheus; without a token."},
 ]
 
 
-def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> FastAPI:
+def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastAPI:
     """The Train API. Its lifespan enters and leaves `cluster`."""
+    job_cache = ObjectCache(TRAINING_JOB.name, make=TrainingJob)
+    model_cache = ObjectCache(MODEL.name, make=dict[str, Any])
+    reflectors = [
+        Reflector(cluster, TRAINING_JOB, job_cache),
+        Reflector(cluster, MODEL, model_cache),
+    ]
+    authenticator = Authenticator(settings)
+    datasets = Datasets.in_bucket_of(settings)
+    database = Database(settings.database_url.get_secret_value())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with cluster:
+        async with cluster, authenticator, database, running(reflectors), sweeping(datasets.bucket):
             yield
 
     # Swagger UI comes with the package: clusters are often cut off from any CDN.
@@ -52,23 +73,32 @@ def create_app(settings: Settings, cluster: TrainingJobs, store: ModelStore) -> 
     )
     app.state.settings = settings
     app.state.cluster = cluster
+    app.state.jobs = job_cache
+    app.state.models = model_cache
+    app.state.training_jobs = TrainingJobs(cluster, job_cache)
+    app.state.model_objects = Models(cluster, model_cache)
     app.state.store = store
+    app.state.datasets = datasets
+    app.state.authenticator = authenticator
+    app.state.database = database
     app.state.metrics = metrics = Metrics()
 
     # models before jobs: /train/models/available is no model type.
-    for resource in (health, models, jobs):
+    for resource in (health, models, jobs, me, versions, v1_datasets, upload):
         app.include_router(resource.router)
     problems.install(app)
     app.add_exception_handler(RefusedError, _on_refused)
     app.add_exception_handler(UnavailableError, _on_unavailable)
     app.add_exception_handler(StoreError, _on_store_error)
-    app.add_middleware(LimitBody, max_bytes=_BODY_BYTES)
-    app.add_middleware(Observe, metrics=metrics, timeout_seconds=_REQUEST_SECONDS)
+    app.add_exception_handler(DatabaseUnavailableError, _on_database_unavailable)
+    app.add_middleware(LimitBody)
+    app.add_middleware(Observe, metrics=metrics)
     return app
 
 
 async def _on_refused(_: Request, error: Exception) -> JSONResponse:
-    return problems.problem_response(422, f"The cluster refuses the TrainingJob: {error}")
+    assert isinstance(error, RefusedError)
+    return problems.problem_response(422, f"The cluster refuses the {error.kind}: {error}")
 
 
 async def _on_unavailable(_: Request, error: Exception) -> JSONResponse:
@@ -81,6 +111,12 @@ async def _on_unavailable(_: Request, error: Exception) -> JSONResponse:
 async def _on_store_error(_: Request, error: Exception) -> JSONResponse:
     return problems.problem_response(
         503, _sentence(error), headers={"Retry-After": str(_STORE_RETRY_SECONDS)}
+    )
+
+
+async def _on_database_unavailable(_: Request, error: Exception) -> JSONResponse:
+    return problems.problem_response(
+        503, _sentence(error), headers={"Retry-After": str(RETRY_AFTER_SECONDS)}
     )
 
 

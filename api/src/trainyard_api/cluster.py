@@ -1,8 +1,9 @@
-"""The one place that talks to the Kubernetes API: TrainingJobs, and what its errors mean."""
+"""The one place that talks to the Kubernetes API, and what its errors mean."""
 
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -14,21 +15,34 @@ from kubernetes.aio.config import (
     load_incluster_config,
     load_kube_config,
 )
-from trainyard_schema import TERMINAL_PHASES, names
+from trainyard_schema import names
 
 log = structlog.get_logger()
 
-TrainingJob = dict[str, Any]
-"""A TrainingJob as the API server gives it."""
+Document = dict[str, Any]
+"""An object as the API server gives it."""
 
+WATCH_SECONDS: Final = 30
+"""How long a watch lasts. The API server sends a bookmark before it ends one."""
+_WATCH_GRACE_SECONDS: Final = 10
 _TIMEOUT_SECONDS: Final = 10.0
 _PROBE_TIMEOUT_SECONDS: Final = 3.0
 _CHUNK: Final = 500
-_LIST_ATTEMPTS: Final = 3
 _RETRY_AFTER_SECONDS: Final = 5
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 # How RBAC words a refusal; quotas and admission plugins answer 403 as well, in other words.
 _RBAC = re.compile(r'User "[^"]*" cannot ')
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of custom object of Trainyard."""
+
+    name: str
+    plural: str
+
+
+TRAINING_JOB: Final = Kind(names.KIND, names.PLURAL)
+MODEL: Final = Kind(names.MODEL_KIND, names.MODEL_PLURAL)
 
 
 class ClusterError(Exception):
@@ -36,19 +50,27 @@ class ClusterError(Exception):
 
 
 class NotFoundError(ClusterError):
-    """There is no TrainingJob of this name."""
+    """There is no object of this name."""
 
 
 class AlreadyExistsError(ClusterError):
-    """There is a TrainingJob of this name."""
+    """There is an object of this name."""
+
+
+class ConflictError(ClusterError):
+    """The object has changed since it was read."""
 
 
 class ExpiredError(ClusterError):
-    """A list took so long that the API server has forgotten where it was."""
+    """The API server has forgotten where a list or a watch was."""
 
 
 class RefusedError(ClusterError):
-    """The API server takes this TrainingJob for wrong. The message is the API server's."""
+    """The API server takes what it was sent for wrong. The message is the API server's."""
+
+    def __init__(self, message: str, *, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class UnavailableError(ClusterError):
@@ -66,13 +88,18 @@ _MEANING: Final[Mapping[tuple[str, int], type[ClusterError]]] = {
     ("create", 422): RefusedError,
     ("get", 404): NotFoundError,
     ("list", 410): ExpiredError,
+    ("watch", 410): ExpiredError,
+    ("patch", 400): RefusedError,
+    ("patch", 403): RefusedError,
     ("patch", 404): NotFoundError,
+    ("patch", 409): ConflictError,
+    ("patch", 422): RefusedError,
 }
 """By verb and HTTP status. What is not here means that the API server is of no use for now."""
 
 
-class TrainingJobs:
-    """The TrainingJobs of one namespace. To be entered once, for the life of the program."""
+class Cluster:
+    """One namespace of a cluster. To be entered once, for the life of the program."""
 
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
@@ -91,86 +118,96 @@ class TrainingJobs:
         if self._api is not None:
             await self._api.api_client.close()
 
-    async def create(self, manifest: TrainingJob) -> TrainingJob:
-        """Create a TrainingJob. Raises `AlreadyExistsError`, `RefusedError`, `UnavailableError`."""
-        # Strict: a field that the CRD does not know is an error, and never dropped in silence.
-        return await self._call("create", body=manifest, field_validation="Strict")
-
-    async def get(self, name: str) -> TrainingJob:
-        """Read a TrainingJob. Raises `NotFoundError`, `UnavailableError`."""
-        if not _NAME.fullmatch(name):
-            raise NotFoundError(name)
-        return await self._call("get", name=name)
-
-    async def list(self) -> list[TrainingJob]:
-        """All of them, in no order. Raises `UnavailableError`."""
-        for _ in range(_LIST_ATTEMPTS):
-            try:
-                return [item async for item in self._chunks()]
-            except ExpiredError:
-                continue
-        raise UnavailableError("listing the TrainingJobs takes longer than the API server allows")
-
-    async def cancel(self, name: str) -> TrainingJob:
-        """Ask for the end of a TrainingJob; one that has ended or is being cancelled is left alone.
-
-        Returns it as it then is. Raises `NotFoundError`, `UnavailableError`.
-        """
-        job = await self.get(name)
-        if job["spec"].get("cancel") or job.get("status", {}).get("phase") in TERMINAL_PHASES:
-            return job
-        # Without a precondition, or the operator's writes of the status would hold it up. To one
-        # that ends in this moment it does nothing.
-        return await self._call(
-            "patch",
-            name=name,
-            body={"spec": {"cancel": True}},
-            _content_type="application/merge-patch+json",
-        )
+    async def call(self, verb: str, kind: Kind, **arguments: Any) -> Document:
+        """One request. Raises the `ClusterError` that its failure means."""
+        call = getattr(self._api, f"{verb}_namespaced_custom_object")
+        with_defaults = {"_request_timeout": _TIMEOUT_SECONDS, **arguments}
+        try:
+            answer: Document = await call(**self._where(kind), **with_defaults)
+        except ApiException as error:
+            raise _meaning(verb, kind, error) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _unreachable(verb, error) from error
+        return answer
 
     async def check(self) -> None:
         """Raises `UnavailableError` unless TrainingJobs can be read."""
-        await self._call("list", limit=1, _request_timeout=_PROBE_TIMEOUT_SECONDS)
+        await self.call("list", TRAINING_JOB, limit=1, _request_timeout=_PROBE_TIMEOUT_SECONDS)
 
-    async def _chunks(self) -> AsyncIterator[TrainingJob]:
+    async def list(self, kind: Kind) -> tuple[list[Document], str]:
+        """All objects of a kind at one moment, in no order, and its resourceVersion.
+
+        Raises `ExpiredError`, `UnavailableError`.
+        """
+        items: list[Document] = []
         position: str | None = ""
         while position is not None:
-            page = await self._call("list", limit=_CHUNK, _continue=position)
-            for item in page["items"]:
-                # Half of an object's size, and of no use to anybody here.
-                item["metadata"].pop("managedFields", None)
-                yield item
+            page = await self.call("list", kind, limit=_CHUNK, _continue=position)
+            items.extend(page["items"])
             position = page["metadata"].get("continue") or None
+        return items, page["metadata"]["resourceVersion"]
 
-    async def _call(self, verb: str, **arguments: Any) -> dict[str, Any]:
-        call = getattr(self._api, f"{verb}_namespaced_custom_object")
+    async def watch(self, kind: Kind, resource_version: str) -> AsyncIterator[Document]:
+        """The watch events after `resource_version`, bookmarks included, for `WATCH_SECONDS`.
+
+        One that ends later than that is broken, as is one that ends without a word. Raises
+        `ExpiredError`, `UnavailableError`.
+        """
+        watch = self._api.list_namespaced_custom_object_without_preload_content  # type: ignore[union-attr]
         try:
-            answer: dict[str, Any] = await call(
-                group=names.GROUP,
-                version=names.VERSION,
-                namespace=self._namespace,
-                plural=names.PLURAL,
-                **{"_request_timeout": _TIMEOUT_SECONDS, **arguments},
-            )
-        except ApiException as error:
-            raise _meaning(verb, error) from error
+            async with await watch(
+                **self._where(kind),
+                watch=True,
+                resource_version=resource_version,
+                allow_watch_bookmarks=True,
+                timeout_seconds=WATCH_SECONDS,
+                _request_timeout=float(WATCH_SECONDS + _WATCH_GRACE_SECONDS),
+            ) as response:
+                if response.status != 200:
+                    error = ApiException(status=response.status, reason=response.reason)
+                    error.body = await response.text()
+                    raise _meaning("watch", kind, error)
+                async for line in response.content:
+                    event: Document = json.loads(line)
+                    if event["type"] == "ERROR":
+                        raise _watch_error(kind, event["object"])
+                    yield event
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            log.warning("the API server cannot be reached", verb=verb, error=repr(error))
-            raise UnavailableError("the Kubernetes API server cannot be reached") from error
-        return answer
+            raise _unreachable("watch", error) from error
+
+    def _where(self, kind: Kind) -> dict[str, Any]:
+        return {
+            "group": names.GROUP,
+            "version": names.VERSION,
+            "namespace": self._namespace,
+            "plural": kind.plural,
+        }
 
 
-def _meaning(verb: str, error: ApiException) -> ClusterError:
+def _unreachable(verb: str, error: Exception) -> UnavailableError:
+    log.warning("the API server cannot be reached", verb=verb, error=repr(error))
+    return UnavailableError("the Kubernetes API server cannot be reached")
+
+
+def _watch_error(kind: Kind, status: Document) -> ClusterError:
+    error = ApiException(status=status.get("code"), reason=status.get("reason"))
+    error.body = json.dumps(status)
+    return _meaning("watch", kind, error)
+
+
+def _meaning(verb: str, kind: Kind, error: ApiException) -> ClusterError:
     """What an error of the API server means for a caller that asked for `verb`."""
     message = _message(error)
-    kind = _MEANING.get((verb, error.status))
-    if kind is not None and not (error.status == 403 and _RBAC.search(message)):
-        return kind(message)
+    meaning = _MEANING.get((verb, error.status))
+    if meaning is not None and not (error.status == 403 and _RBAC.search(message)):
+        if meaning is RefusedError:
+            return RefusedError(message, kind=kind.name)
+        return meaning(message)
     log.error("the API server refused", verb=verb, status=error.status, message=message)
     if error.status == 404:
-        return UnavailableError("the cluster has no TrainingJob CRD: install the chart's CRD")
+        return UnavailableError(f"the cluster has no {kind.name} CRD: install the chart's CRD")
     if error.status in (401, 403):
-        return UnavailableError(f"the API's service account may not {verb} TrainingJobs")
+        return UnavailableError(f"the API's service account may not {verb} {kind.name}s")
     return UnavailableError(
         "the Kubernetes API server is overloaded or failing",
         retry_after_seconds=_retry_after(error),

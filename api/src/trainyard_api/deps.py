@@ -1,13 +1,18 @@
 """What the routes are given, as `Annotated` dependencies."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from trainyard_api.cluster import TrainingJobs
+from trainyard_api.cluster import Cluster
+from trainyard_api.datasets.service import Datasets
+from trainyard_api.database import Database
+from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
+from trainyard_api.objects import Models, TrainingJobs
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore
+from trainyard_api.watching.cache import ObjectCache
 
 # Coroutines, because FastAPI would run plain functions in a thread each.
 
@@ -17,9 +22,29 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
-async def _cluster(request: Request) -> TrainingJobs:
-    cluster: TrainingJobs = request.app.state.cluster
+async def _cluster(request: Request) -> Cluster:
+    cluster: Cluster = request.app.state.cluster
     return cluster
+
+
+async def _training_jobs(request: Request) -> TrainingJobs:
+    training_jobs: TrainingJobs = request.app.state.training_jobs
+    return training_jobs
+
+
+async def _jobs(request: Request) -> ObjectCache[TrainingJob]:
+    jobs: ObjectCache[TrainingJob] = request.app.state.jobs
+    return jobs
+
+
+async def _model_objects(request: Request) -> Models:
+    models: Models = request.app.state.model_objects
+    return models
+
+
+async def _models(request: Request) -> ObjectCache[dict[str, Any]]:
+    models: ObjectCache[dict[str, Any]] = request.app.state.models
+    return models
 
 
 async def _store(request: Request) -> ModelStore:
@@ -27,12 +52,30 @@ async def _store(request: Request) -> ModelStore:
     return store
 
 
+async def _datasets(request: Request) -> Datasets:
+    datasets: Datasets = request.app.state.datasets
+    return datasets
+
+
 async def _metrics(request: Request) -> Metrics:
     metrics: Metrics = request.app.state.metrics
     return metrics
 
 
+async def _database(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database
+
+
 SettingsDep = Annotated[Settings, Depends(_settings)]
-ClusterDep = Annotated[TrainingJobs, Depends(_cluster)]
+ClusterDep = Annotated[Cluster, Depends(_cluster)]
+TrainingJobsDep = Annotated[TrainingJobs, Depends(_training_jobs)]
+"""Reads one, from the cluster where the cache has it not; writes."""
+JobsDep = Annotated[ObjectCache[TrainingJob], Depends(_jobs)]
+ModelObjectsDep = Annotated[Models, Depends(_model_objects)]
+"""Reads one, from the cluster where the cache has it not; writes."""
+ModelsDep = Annotated[ObjectCache[dict[str, Any]], Depends(_models)]
 StoreDep = Annotated[ModelStore, Depends(_store)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
+DatasetsDep = Annotated[Datasets, Depends(_datasets)]
+DatabaseDep = Annotated[Database, Depends(_database)]

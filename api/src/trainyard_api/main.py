@@ -1,6 +1,7 @@
 """The program `trainyard-api`."""
 
 import sys
+from typing import TypeVar
 
 import structlog
 import uvicorn
@@ -9,33 +10,62 @@ from pydantic_settings import SettingsError
 
 from trainyard_api import logs
 from trainyard_api.app import create_app
-from trainyard_api.cluster import TrainingJobs
-from trainyard_api.settings import Settings, explain_settings
+from trainyard_api.cluster import Cluster
+from trainyard_api.database import DatabaseUnavailableError
+from trainyard_api.database.migrate import migrate
+from trainyard_api.patience import PatientProtocol
+from trainyard_api.settings import DatabaseSettings, Settings, explain_settings
 from trainyard_api.store import ModelStore
 
 _GRACE_SECONDS = 20
 _KEEP_ALIVE_SECONDS = 75
 
 
+SettingsT = TypeVar("SettingsT", bound=DatabaseSettings)
+
+
 def main() -> None:
-    """Serve until SIGTERM, then finish the requests at hand."""
+    """`trainyard-api` serves, `trainyard-api migrate` brings the database up to date."""
     logs.configure("info")
-    log = structlog.get_logger()
+    match sys.argv[1:]:
+        case []:
+            serve(_read(Settings))
+        case ["migrate"]:
+            migrate_database(_read(DatabaseSettings))
+        case _:
+            sys.exit("usage: trainyard-api [migrate]")
+
+
+def _read(kind: type[SettingsT]) -> SettingsT:
     try:
-        settings = Settings()
+        return kind()
     except ValidationError as error:
-        log.critical("refused to start", problem=explain_settings(error))
-        sys.exit(2)
+        problem = explain_settings(error)
     except SettingsError as error:
-        log.critical("refused to start", problem=f"{error}: it must be JSON")
-        sys.exit(2)
+        problem = f"{error}: it must be JSON"
+    structlog.get_logger().critical("refused to start", problem=problem)
+    sys.exit(2)
+
+
+def migrate_database(settings: DatabaseSettings) -> None:
+    """Upgrade the tables, and wait for a database that does not answer yet."""
+    try:
+        migrate(settings.database_url.get_secret_value())
+    except DatabaseUnavailableError as error:
+        structlog.get_logger().critical("the database was not migrated", problem=str(error))
+        sys.exit(1)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM, then finish the requests at hand."""
+    log = structlog.get_logger()
     logs.configure(settings.log_level)
     if settings.train_auth == "open":
         log.warning("the /train paths need no token", setting="TRAINYARD_API_TRAIN_AUTH=open")
 
     app = create_app(
         settings,
-        TrainingJobs(settings.namespace),
+        Cluster(settings.namespace),
         ModelStore(
             bucket=settings.bucket,
             endpoint_url=settings.s3_endpoint_url,
@@ -46,6 +76,7 @@ def main() -> None:
         app,
         host="0.0.0.0",  # noqa: S104 - a Service leads here
         port=settings.port,
+        http=PatientProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -1,8 +1,14 @@
-"""Errors as RFC 9457 problem details, whatever went wrong."""
+"""Errors as RFC 9457 problem details, whatever went wrong.
 
-from collections.abc import Mapping
+The paths of the retrain document have a shape of their own, which the document gives:
+`{"success": false, "error": …, "details": …}`. Which one a path has is decided here alone.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final, Literal
 
 import structlog
 from fastapi import FastAPI, Request
@@ -12,6 +18,22 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
+_path: ContextVar[str] = ContextVar("path", default="")
+
+
+@contextmanager
+def answering(path: str) -> Iterator[None]:
+    """Errors within are answers to a request for `path`."""
+    token = _path.set(path)
+    try:
+        yield
+    finally:
+        _path.reset(token)
+
+
+def is_of_retrain_document(path: str) -> bool:
+    """POST /api/retrain, its related endpoints, and what a backend calls: POST /retrain."""
+    return path == "/retrain" or (path.startswith("/api/") and not path.startswith("/api/v1/"))
 
 
 class FieldError(BaseModel):
@@ -46,6 +68,26 @@ class ProblemDetails(BaseModel):
     request_id: str | None = Field(default=None, description="To be found in the API's log.")
 
 
+class Failure(BaseModel):
+    """An error on the paths of the retrain document."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "success": False,
+                    "error": "Unauthorized",
+                    "details": "No valid JWT token provided",
+                }
+            ]
+        }
+    )
+
+    success: Literal[False] = False
+    error: str = Field(description="What went wrong, in the words of the retrain document.")
+    details: str = Field(description="What happened and what to do about it.")
+
+
 class Problem(HTTPException):
     """An error to answer with. `detail` says what happened and what to do about it."""
 
@@ -75,7 +117,10 @@ def problem_response(
     errors: list[FieldError] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """The problem details as a response."""
+    """The error as a response, in the shape that the request's path has."""
+    path = _path.get()
+    if is_of_retrain_document(path):
+        return _failure_response(path, status, detail, headers)
     document = ProblemDetails(
         title=HTTPStatus(status).phrase,
         status=status,
@@ -90,6 +135,27 @@ def problem_response(
         headers=headers,
         media_type=MEDIA_TYPE,
     )
+
+
+_RETRAIN_PATHS: Final = ("/api/retrain", "/retrain")
+_INITIATE: Final = "Failed to initiate model retraining"
+
+
+def _failure_response(
+    path: str, status: int, detail: str, headers: Mapping[str, str] | None
+) -> JSONResponse:
+    error = HTTPStatus(status).phrase
+    if status == HTTPStatus.UNAUTHORIZED:
+        # The document's words; WWW-Authenticate says what is wrong with a token.
+        kind = "service" if path == "/retrain" else "JWT"
+        detail = f"No valid {kind} token provided"
+    elif path in _RETRAIN_PATHS and status == HTTPStatus.GATEWAY_TIMEOUT:
+        status, error = HTTPStatus.INTERNAL_SERVER_ERROR, _INITIATE
+        detail = "Timeout waiting for Python service"
+    elif path in _RETRAIN_PATHS and status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        error = _INITIATE
+    failure = Failure(error=error, details=detail)
+    return JSONResponse(failure.model_dump(), status_code=int(status), headers=headers)
 
 
 def invalid(errors: list[FieldError]) -> Problem:
@@ -125,6 +191,11 @@ def install(app: FastAPI) -> None:
     """Make every error of `app` a problem document."""
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
+
+
+def documented_failures(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """The same as `documented`, for an operation on the paths of the retrain document."""
+    return {status.value: {"description": status.phrase, "model": Failure} for status in statuses}
 
 
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:

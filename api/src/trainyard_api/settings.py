@@ -4,7 +4,10 @@ The object store's credentials are not among it: boto3 reads `AWS_ACCESS_KEY_ID`
 """
 
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
+from jwt.algorithms import HMACAlgorithm
+from jwt.exceptions import InvalidKeyError
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from trainyard_schema import CrossValidation, DataSpec, Resources
@@ -12,10 +15,11 @@ from trainyard_schema.base import explain
 
 _SECRET_BYTES = 32
 _SECRET_DISTINCT_BYTES = 10
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-class Settings(BaseSettings):
-    """Read once at the start; a value that makes no sense keeps the API from starting."""
+class DatabaseSettings(BaseSettings):
+    """What `trainyard-api migrate` needs to be told, and no more."""
 
     model_config = SettingsConfigDict(
         env_prefix="TRAINYARD_API_",
@@ -25,6 +29,20 @@ class Settings(BaseSettings):
         # A refused JWT_SECRET must not end up in the log.
         hide_input_in_errors=True,
     )
+
+    database_url: SecretStr
+    """`postgresql://user:password@host:port/database`, as libpq takes it, `sslmode` and all."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _of_postgres(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must be postgresql://user:password@host:port/database")
+        return value
+
+
+class Settings(DatabaseSettings):
+    """Read once at the start; a value that makes no sense keeps the API from starting."""
 
     namespace: str = Field(min_length=1, max_length=63)
     """The one namespace whose TrainingJobs are created and read."""
@@ -40,10 +58,18 @@ class Settings(BaseSettings):
     cross_validation_folds: int = Field(default=5, ge=2, le=20)
     """Folds of a request with `use_cv`."""
 
-    jwt_secret: SecretStr
-    """Signs and verifies the Bearer tokens (HS256); at least 32 bytes. There is no default."""
+    jwt_secret: SecretStr | None = None
+    """Signs and verifies the Bearer tokens (HS256); at least 32 bytes. Or else `jwt_jwks_url`."""
+    jwt_jwks_url: str | None = None
+    """The `jwks_uri` of an OpenID Connect issuer, whose keys then verify the tokens."""
     jwt_issuer: str = "trainyard"
     jwt_audience: str = "trainyard"
+    jwt_role_claim: str = Field(default="role", min_length=1)
+    """A claim, or a path such as realm_access.roles; of a list, the highest role counts."""
+    jwt_default_role: Literal["viewer", "trainer", "admin", "none"] = "trainer"
+    """The role of a token without that claim; `none`: such a token is refused."""
+    service_token: SecretStr | None = None
+    """Lets a backend call POST /retrain; at least 32 bytes. Unset: nobody may."""
     train_auth: Literal["jwt", "open"] = "jwt"
     """`open`: the /train paths answer without a token. A token that is sent must still be valid."""
 
@@ -53,6 +79,9 @@ class Settings(BaseSettings):
     """Unset: AWS itself."""
     s3_region: str = "us-east-1"
 
+    upload_max_bytes: int = Field(default=1 << 30, ge=1, le=5 * 10**9)
+    """Size of the largest file that is taken as a dataset; S3 copies no more than 5 GB at once."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     port: int = Field(default=8000, ge=1, le=65535)
 
@@ -61,9 +90,11 @@ class Settings(BaseSettings):
     def _lower_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("jwt_secret")
+    @field_validator("jwt_secret", "service_token")
     @classmethod
-    def _strong_enough(cls, value: SecretStr) -> SecretStr:
+    def _strong_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
         secret = value.get_secret_value().encode()
         if len(secret) < _SECRET_BYTES:
             raise ValueError(
@@ -74,7 +105,41 @@ class Settings(BaseSettings):
             raise ValueError(
                 "repeats a few characters only; make one with: openssl rand -base64 48"
             )
+        try:
+            HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(secret)
+        except InvalidKeyError:
+            raise ValueError(
+                "is a key or certificate, which others may know; "
+                "make a secret with: openssl rand -base64 48"
+            ) from None
         return value
+
+    @field_validator("jwt_jwks_url")
+    @classmethod
+    def _of_whom_it_says(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        url = urlsplit(value)
+        host = url.hostname or ""
+        inside = host in _LOOPBACK or host.endswith((".svc", ".svc.cluster.local"))
+        if not host or not (url.scheme == "https" or (url.scheme == "http" and inside)):
+            raise ValueError(
+                "must be an https:// URL (http:// only for a Service of the cluster or loopback): "
+                "who can change the keys on their way can sign any token"
+            )
+        if url.username or url.password:
+            raise ValueError("must hold no user or password: keys are public")
+        return value
+
+    @model_validator(mode="after")
+    def _one_kind_of_key(self) -> Self:
+        if (self.jwt_secret is None) == (self.jwt_jwks_url is None):
+            raise ValueError("set exactly one of JWT_SECRET and JWT_JWKS_URL")
+        if self.jwt_jwks_url is not None and "jwt_issuer" not in self.model_fields_set:
+            raise ValueError("JWT_JWKS_URL needs JWT_ISSUER: the `iss` of its tokens")
+        if self.service_token is not None and self.service_token == self.jwt_secret:
+            raise ValueError("SERVICE_TOKEN must not be JWT_SECRET: who has it could sign tokens")
+        return self
 
     @model_validator(mode="after")
     def _dataset_is_whole(self) -> Self:

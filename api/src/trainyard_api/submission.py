@@ -4,7 +4,8 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from trainyard_api import manifests
-from trainyard_api.cluster import AlreadyExistsError, NotFoundError, TrainingJobs
+from trainyard_api.cluster import AlreadyExistsError, NotFoundError
+from trainyard_api.objects import TrainingJobs
 from trainyard_api.problems import FieldError, Problem, invalid
 from trainyard_api.requests import TrainingRequest
 from trainyard_api.settings import Settings
@@ -18,7 +19,7 @@ async def submit(
     key: str | None,
     requester: str | None,
     settings: Settings,
-    cluster: TrainingJobs,
+    training_jobs: TrainingJobs,
 ) -> str:
     """The name of the request's TrainingJob, created now or, with the same `key`, before.
 
@@ -35,12 +36,12 @@ async def submit(
             request, name=name, requester=requester, settings=settings
         )
         try:
-            await cluster.create(manifest)
+            await training_jobs.create(manifest)
         except AlreadyExistsError:
             if key is None:
                 continue
             try:
-                existing = await cluster.get(name)
+                existing = await training_jobs.get(name)
             except NotFoundError:
                 # Deleted in between: the key is free again.
                 continue

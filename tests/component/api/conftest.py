@@ -26,8 +26,19 @@ def rest(kubernetes: ControlPlane) -> Rest:
     """The administrator of a namespace with a Role of just what the API is said to need."""
     rest = kubernetes.rest
     rest.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-    verbs = ["create", "get", "list", "patch"]
-    rules = [{"apiGroups": [names.GROUP], "resources": [names.PLURAL], "verbs": verbs}]
+    group = names.GROUP
+    rules = [
+        {
+            "apiGroups": [group],
+            "resources": [names.PLURAL],
+            "verbs": ["create", "get", "list", "patch", "watch"],
+        },
+        {
+            "apiGroups": [group],
+            "resources": [names.MODEL_PLURAL],
+            "verbs": ["get", "list", "patch", "watch"],
+        },
+    ]
     rest.post(f"{RBAC}/roles", {"metadata": {"name": API}, "rules": rules})
     bind(rest)
     return rest
@@ -77,6 +88,7 @@ def server(kubernetes: ControlPlane, rest: Rest, tmp_path: Path) -> Iterator[Ser
                 "EXCLUDE": '["customer_id"]',
                 "JWT_SECRET": _SECRET,
                 "BUCKET": "trainyard",
+                "DATABASE_URL": "postgresql://127.0.0.1:1/none",
                 "S3_ENDPOINT_URL": "http://127.0.0.1:1",
                 "PORT": str(port),
                 "LOG_LEVEL": "debug",

@@ -10,18 +10,23 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from fastapi import FastAPI
 from trainyard_api.app import create_app
-from trainyard_api.auth import InvalidTokenError, verify
+from trainyard_api.auth import Authenticator, Identity, Role
+from trainyard_api.auth.tokens import InvalidTokenError
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore
 from trainyard_schema import names
 
-from .fake import FakeApi, FakeTrainingJobs
+from .fake import FakeApi, FakeCluster
 
 Sign = Callable[..., str]
 
 
-def test_a_good_token_tells_who_asks(settings: Settings, sign: Sign) -> None:
-    assert verify(sign(sub="ada"), settings) == "ada"
+async def verify(token: str, settings: Settings) -> Identity:
+    return await Authenticator(settings).verifier.verify(token)
+
+
+async def test_a_good_token_tells_who_asks(settings: Settings, sign: Sign) -> None:
+    assert await verify(sign(sub="ada"), settings) == Identity("ada", Role.TRAINER)
 
 
 @pytest.mark.parametrize(
@@ -46,18 +51,18 @@ def test_a_good_token_tells_who_asks(settings: Settings, sign: Sign) -> None:
     ],
 )
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
-def test_a_bad_token_is_refused(
+async def test_a_bad_token_is_refused(
     settings: Settings, sign: Sign, claims: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(InvalidTokenError, match=reason):
-        verify(sign(**claims), settings)
+        await verify(sign(**claims), settings)
 
 
-def test_a_token_of_a_private_key_is_refused(settings: Settings, sign: Sign) -> None:
+async def test_a_token_of_a_private_key_is_refused(settings: Settings, sign: Sign) -> None:
     claims = jwt.decode(sign(), options={"verify_signature": False})
     key = generate_private_key(public_exponent=65537, key_size=2048)
     with pytest.raises(InvalidTokenError, match="not signed with HS256"):
-        verify(jwt.encode(claims, key, algorithm="RS256"), settings)
+        await verify(jwt.encode(claims, key, algorithm="RS256"), settings)
 
 
 def _without_signature(token: str) -> str:
@@ -99,6 +104,7 @@ async def test_a_token_whose_signature_was_cut_off(
         ("GET", "/train/jobs"),
         ("DELETE", "/train/job/train-1"),
         ("GET", "/train/models/available"),
+        ("GET", "/api/v1/me"),
     ],
 )
 async def test_every_operation_asks_for_a_token(
@@ -120,7 +126,7 @@ def test_no_operation_was_forgotten_above(app: FastAPI) -> None:
     assert {path for (_, path), operation in operations.items() if "security" not in operation} == (
         open_paths
     )
-    assert len(operations) == len(open_paths) + 6
+    assert len(operations) == len(open_paths) + 7
 
 
 class TestOpen:
@@ -135,7 +141,7 @@ class TestOpen:
         store: ModelStore,
     ) -> FastAPI:
         monkeypatch.setenv("TRAINYARD_API_TRAIN_AUTH", "open")
-        return create_app(Settings(), FakeTrainingJobs(cluster), store)
+        return create_app(Settings(), FakeCluster(cluster), store)
 
     async def test_nobody_in_particular(
         self, anonymous: httpx.AsyncClient, cluster: FakeApi

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from kubernetes.aio.client import ApiException
 from kubernetes.aio.config import kube_config
-from trainyard_api.cluster import TrainingJobs
+from trainyard_api.cluster import Cluster
 
 from .fake import FakeApi, api_error
 
@@ -58,7 +58,7 @@ async def test_the_api_servers_own_retry_after_is_passed_on(
     error = api_error(429, "too many requests")
     error.headers = {"Retry-After": "17"}
     fail(cluster, error)
-    answer = await client.get("/train/jobs")
+    answer = await client.get("/train/status/unknown")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "17")
 
 
@@ -114,9 +114,9 @@ async def test_certificates_are_verified_as_far_as_clusters_have_them(
     path.write_text(json.dumps(kubeconfig))
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(path))
-    async with TrainingJobs("trainyard") as jobs:
-        assert jobs._api is not None
-        context = jobs._api.api_client.rest_client.ssl_context
+    async with Cluster("trainyard") as cluster:
+        assert cluster._api is not None
+        context = cluster._api.api_client.rest_client.ssl_context
     assert context.verify_mode == ssl.CERT_REQUIRED
     assert context.check_hostname
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT

@@ -1,101 +1,11 @@
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import httpx
 import pytest
-from moto import mock_aws
 from trainyard_api.store import ModelStore, StoreError
-from trainyard_schema import CurrentPointer, Manifest, ModelType, VersionKey
+from trainyard_schema import ModelType, VersionKey
 
-BUCKET = "trainyard"
-
-
-@pytest.fixture(scope="module")
-def _aws() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        yield
-
-
-@pytest.fixture(scope="module")
-def store(_aws: None) -> ModelStore:
-    return ModelStore(bucket=BUCKET, endpoint_url=None, region="us-east-1")
-
-
-@pytest.fixture(scope="module")
-def s3_client(_aws: None) -> Any:
-    return boto3.client("s3", region_name="us-east-1")
-
-
-@pytest.fixture(autouse=True)
-def s3(s3_client: Any) -> Iterator[Any]:
-    """A client of an object store that holds an empty bucket."""
-    s3_client.create_bucket(Bucket=BUCKET)
-    yield s3_client
-    pages = s3_client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
-    for item in (item for page in pages for item in page.get("Contents", [])):
-        s3_client.delete_object(Bucket=BUCKET, Key=item["Key"])
-    s3_client.delete_bucket(Bucket=BUCKET)
-
-
-def put_version(
-    s3: Any, version: str, *, model: str = "churn", model_type: str = "xgboost"
-) -> VersionKey:
-    key = VersionKey(model, ModelType(model_type), version)
-    manifest = Manifest.model_validate(
-        {
-            "model": model,
-            "model_type": model_type,
-            "version": version,
-            "created_at": "2026-11-20T10:00:00Z",
-            "task": "binary",
-            "data": [],
-            "rows": 7043,
-            "training_rows": 5634,
-            "holdout_rows": 1409,
-            "target": "churned",
-            "exclude": [],
-            "holdout_fraction": 0.2,
-            "hyperparameters": {},
-            "seed": 42,
-            "metrics": [
-                {"model_type": model_type, "name": "roc_auc", "value": "0.8", "split": "holdout"}
-            ],
-            "files": [{"name": "model.ubj", "size_bytes": 10, "sha256": "ab"}],
-            "duration_seconds": 2.5,
-            "image": "trainer:1",
-            "libraries": {},
-            "training_job": "trainyard/train-1",
-            "training_job_uid": "u1",
-        }
-    )
-    s3.put_object(Bucket=BUCKET, Key=key.prefix + "model.ubj", Body=b"0123456789")
-    s3.put_object(Bucket=BUCKET, Key=key.manifest, Body=manifest.to_json())
-    return key
-
-
-def make_current(s3: Any, key: VersionKey) -> None:
-    point(s3, key, key.current)
-
-
-def make_champion(s3: Any, key: VersionKey) -> None:
-    point(s3, key, key.champion)
-
-
-def point(s3: Any, key: VersionKey, place: str) -> None:
-    pointer = CurrentPointer(
-        model_type=key.model_type,
-        version=key.version,
-        uri=f"s3://{BUCKET}/{key.prefix}",
-        manifest_sha256="cd",
-        updated_at="2026-11-20T10:00:00Z",
-    )
-    s3.put_object(Bucket=BUCKET, Key=place, Body=pointer.to_json())
-
-
-V1, V2, V3 = (f"2026112{day}T100000Z-0000000{day}" for day in (1, 2, 3))
+from .objects import BUCKET, V1, V2, V3, make_champion, make_current, put_version
 
 
 async def available(client: httpx.AsyncClient, **query: Any) -> dict[str, Any]:
