@@ -51,16 +51,12 @@ class Board:
                 sys.stdout.write(line + "\n")
                 sys.stdout.flush()
             return
+        fields = {"headline": headline(job), "detail": detail(job)}
         if job.job_id not in self._tasks:
             self._tasks[job.job_id] = self._bars.add_task(
-                "", total=_COMPLETE, name=clean(job.job_id), headline="", detail=""
+                "", total=_COMPLETE, name=clean(job.job_id), **fields
             )
-        self._bars.update(
-            self._tasks[job.job_id],
-            completed=percent(job),
-            headline=headline(job),
-            detail=detail(job),
-        )
+        self._bars.update(self._tasks[job.job_id], completed=percent(job), **fields)
 
 
 def plain_line(job: Job) -> str:
