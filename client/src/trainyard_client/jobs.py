@@ -100,7 +100,9 @@ class Jobs:
                 yield event.data
 
     def metrics(self, name: str) -> dict[str, Any]:
-        """The history of its metrics while it trained, by model type."""
+        """How its metrics moved while it trained: by model type, one mapping for each round, epoch
+        or number of trees. A type is missing until its version has been uploaded.
+        """
         history: dict[str, Any] = self._transport.get(f"{_path(name)}/metrics").json()
         return history
 

@@ -18,7 +18,8 @@ from trainyard_client import Client
 from trainyard_schema import names
 
 from ..control_plane import ADMIN, API, ControlPlane, Rest, free_ports, program, wait_until_ok
-from ..s3_gateway import BUCKET, CREDENTIALS, Gateway, gateway, gateway_binary
+from ..object_store import BUCKET
+from ..s3_gateway import CREDENTIALS, Gateway, gateway, gateway_binary
 
 NAMESPACE = "client-dev"
 RESOURCES = f"/apis/{names.API_VERSION}/namespaces/{NAMESPACE}"
@@ -181,7 +182,7 @@ def release(rest: Rest) -> Iterator[ExitStack]:
         "env": [{"name": "TRAINYARD_API_JWT_SECRET", "valueFrom": reference}],
     }
     template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
-    objects = {
+    objects: dict[str, dict[str, Any]] = {
         f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments": {
             "metadata": metadata,
             "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template},

@@ -51,12 +51,13 @@ class Board:
                 sys.stdout.write(line + "\n")
                 sys.stdout.flush()
             return
-        fields = {"headline": headline(job), "detail": detail(job)}
+        now, what = headline(job), detail(job)
         if job.job_id not in self._tasks:
             self._tasks[job.job_id] = self._bars.add_task(
-                "", total=_COMPLETE, name=clean(job.job_id), **fields
+                "", total=_COMPLETE, name=clean(job.job_id), headline=now, detail=what
             )
-        self._bars.update(self._tasks[job.job_id], completed=percent(job), **fields)
+        task = self._tasks[job.job_id]
+        self._bars.update(task, completed=percent(job), headline=now, detail=what)
 
 
 def plain_line(job: Job) -> str:
