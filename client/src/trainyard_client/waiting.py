@@ -18,18 +18,22 @@ POLL_SECONDS: Final = 2.0
 
 def follow(transport: Transport, path: str) -> Iterator[Job]:
     """A training as it is now, and after each change, up to its end."""
-    job = Job.model_validate(transport.get(path).json())
-    yield job
-    if job.ended:
-        return
+    last: Job | None = None
+    for job in _states(transport, path):
+        # A stream begins with the state of the moment, which may be known.
+        if job != last:
+            last = job
+            yield job
+        if job.ended:
+            return
+
+
+def _states(transport: Transport, path: str) -> Iterator[Job]:
+    yield Job.model_validate(transport.get(path).json())
     try:
         for event in events(transport, f"{path}/events"):
-            if event.event != "job":
-                continue
-            job = Job.model_validate_json(event.data)
-            yield job
-            if job.ended:
-                return
+            if event.event == "job":
+                yield Job.model_validate_json(event.data)
     except (NoEventsError, NotFoundError):
         pass
     # A job that has been deleted is told by the first question.
@@ -42,10 +46,7 @@ def _poll(transport: Transport, path: str) -> Iterator[Job]:
         answer = transport.get(path, headers={"If-None-Match": tag} if tag else None)
         if answer.status_code != httpx.codes.NOT_MODIFIED:
             tag = answer.headers.get("ETag", "")
-            job = Job.model_validate(answer.json())
-            yield job
-            if job.ended:
-                return
+            yield Job.model_validate(answer.json())
         time.sleep(POLL_SECONDS)
 
 

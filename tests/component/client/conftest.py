@@ -58,37 +58,58 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield server
 
 
+class Server:
+    """A `trainyard-api` that can be stopped and started again at its address."""
+
+    def __init__(self, settings: dict[str, str], kubeconfig: Path, log: Path) -> None:
+        (port,) = free_ports(1)
+        self.url = f"http://127.0.0.1:{port}"
+        self._log = log
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "KUBECONFIG": str(kubeconfig),
+            **CREDENTIALS,
+            "TRAINYARD_API_PORT": str(port),
+            **{f"TRAINYARD_API_{name}": value for name, value in settings.items()},
+        }
+        self._running = ExitStack()
+
+    def start(self) -> None:
+        command = [str(_BIN / "trainyard-api")]
+        process = self._running.enter_context(program(command, self._log, env=self._environment))
+        wait_until_ok(process, f"{self.url}/readyz", self._log)
+
+    def stop(self) -> None:
+        self._running.close()
+
+
 @pytest.fixture(scope="module")
-def url(
+def server(
     *,
     kubernetes: ControlPlane,
     rest: Rest,
     store: Gateway,
     database_url: str,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[str]:
-    """A running `trainyard-api`."""
-    (port,) = free_ports(1)
+) -> Iterator[Server]:
     settings = {
         "NAMESPACE": NAMESPACE,
         "JWT_SECRET": SECRET,
         "BUCKET": BUCKET,
         "DATABASE_URL": database_url,
         "S3_ENDPOINT_URL": store.url,
-        "PORT": str(port),
-    }
-    environment = {
-        "PATH": os.environ["PATH"],
-        "KUBECONFIG": str(kubernetes.kubeconfigs[API]),
-        **CREDENTIALS,
-        **{f"TRAINYARD_API_{name}": value for name, value in settings.items()},
     }
     log = tmp_path_factory.mktemp("api") / "api.log"
-    url = f"http://127.0.0.1:{port}"
-    with program([str(_BIN / "trainyard-api")], log, env=environment) as process:
-        wait_until_ok(process, f"{url}/readyz", log)
-        yield url
+    server = Server(settings, kubernetes.kubeconfigs[API], log)
+    server.start()
+    yield server
+    server.stop()
     rest.delete(JOBS)
+
+
+@pytest.fixture(scope="module")
+def url(server: Server) -> str:
+    return server.url
 
 
 def token(role: str = "admin", subject: str = "ada") -> str:

@@ -14,7 +14,8 @@ DONE = job(status="completed", phase="Succeeded")
 
 
 def test_each_change_until_the_end(api: Api, client: Client) -> None:
-    stream = [event("job", job(stage="Training"), "2"), event("job", DONE, "3"), event("end", "")]
+    stream = [event("job", job(), "1"), event("job", job(stage="Training"), "2")]
+    stream += [event("job", DONE, "3"), event("end", "")]
     api.answers(JOB, Answer(200, job()))
     api.answers(f"{JOB}/events", Answer(200, iter([b": hello\n\n", *stream])))
     found = list(client.jobs.watch("churn"))
@@ -47,7 +48,7 @@ def test_where_there_are_no_events_it_is_asked_by_etag(
         return Answer(200, DONE if number > 3 else job(), {"ETag": '"1"'})
 
     api.routes[JOB] = answer
-    assert [one.status for one in client.jobs.watch("churn")] == ["running", "running", "completed"]
+    assert [one.status for one in client.jobs.watch("churn")] == ["running", "completed"]
 
 
 def test_waiting_ends_in_time_however_silent_the_stream(api: Api, client: Client) -> None:
