@@ -76,7 +76,7 @@ class Gateway:
             assert process.poll() is None, log.read_text()
             try:
                 self.client.list_buckets()
-            except Exception:  # noqa: BLE001 - whatever it is: not yet
+            except Exception:
                 return False
             return True
 

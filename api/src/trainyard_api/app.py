@@ -1,5 +1,6 @@
 """The application: routes, errors and middleware around a cluster and an object store."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -12,17 +13,20 @@ from fastapi_offline import FastAPIOffline
 from trainyard_api import problems
 from trainyard_api.auth import Authenticator
 from trainyard_api.cluster import MODEL, TRAINING_JOB, Cluster, RefusedError, UnavailableError
-from trainyard_api.datasets.service import Datasets
-from trainyard_api.datasets.sweeping import sweeping
 from trainyard_api.database import Database, DatabaseUnavailableError
 from trainyard_api.database.engine import RETRY_AFTER_SECONDS
+from trainyard_api.datasets.service import Datasets
+from trainyard_api.datasets.sweeping import sweeping
+from trainyard_api.idempotency import pruning
+from trainyard_api.job_logs import JobLogs
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe
 from trainyard_api.objects import Models, TrainingJobs
 from trainyard_api.routes import health, jobs, models, upload
 from trainyard_api.routes.v1 import datasets as v1_datasets
-from trainyard_api.routes.v1 import me, versions
+from trainyard_api.routes.v1 import jobs as v1_jobs
+from trainyard_api.routes.v1 import logs, me, versions
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore, StoreError
 from trainyard_api.watching.cache import ObjectCache
@@ -59,7 +63,14 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with cluster, authenticator, database, running(reflectors), sweeping(datasets.bucket):
+        async with (
+            cluster,
+            authenticator,
+            database,
+            pruning(database),
+            running(reflectors),
+            sweeping(datasets.bucket),
+        ):
             yield
 
     # Swagger UI comes with the package: clusters are often cut off from any CDN.
@@ -78,13 +89,15 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     app.state.training_jobs = TrainingJobs(cluster, job_cache)
     app.state.model_objects = Models(cluster, model_cache)
     app.state.store = store
+    app.state.job_logs = JobLogs(cluster, job_cache, store)
+    app.state.closing = asyncio.Event()
     app.state.datasets = datasets
     app.state.authenticator = authenticator
     app.state.database = database
     app.state.metrics = metrics = Metrics()
 
     # models before jobs: /train/models/available is no model type.
-    for resource in (health, models, jobs, me, versions, v1_datasets, upload):
+    for resource in (health, models, jobs, v1_jobs, logs, me, versions, v1_datasets, upload):
         app.include_router(resource.router)
     problems.install(app)
     app.add_exception_handler(RefusedError, _on_refused)

@@ -1,15 +1,23 @@
 """The one place that talks to the Kubernetes API, and what its errors mean."""
 
+import copy
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
 import structlog
-from kubernetes.aio.client import ApiClient, ApiException, Configuration, CustomObjectsApi
+from kubernetes.aio.client import (
+    ApiClient,
+    ApiException,
+    Configuration,
+    CoreV1Api,
+    CustomObjectsApi,
+)
 from kubernetes.aio.config import (
     ConfigException,
     load_incluster_config,
@@ -28,6 +36,9 @@ _WATCH_GRACE_SECONDS: Final = 10
 _TIMEOUT_SECONDS: Final = 10.0
 _PROBE_TIMEOUT_SECONDS: Final = 3.0
 _CHUNK: Final = 500
+_LOG_BUFFER_BYTES: Final = 64 * 1024
+_LOG_SECONDS: Final = 60.0
+_FOLLOW_SECONDS: Final = 300.0
 _RETRY_AFTER_SECONDS: Final = 5
 # How RBAC words a refusal; quotas and admission plugins answer 403 as well, in other words.
 _RBAC = re.compile(r'User "[^"]*" cannot ')
@@ -43,6 +54,7 @@ class Kind:
 
 TRAINING_JOB: Final = Kind(names.KIND, names.PLURAL)
 MODEL: Final = Kind(names.MODEL_KIND, names.MODEL_PLURAL)
+POD: Final = Kind("pod", "pods")
 
 
 class ClusterError(Exception):
@@ -87,6 +99,8 @@ _MEANING: Final[Mapping[tuple[str, int], type[ClusterError]]] = {
     ("create", 409): AlreadyExistsError,
     ("create", 422): RefusedError,
     ("get", 404): NotFoundError,
+    ("log", 400): NotFoundError,
+    ("log", 404): NotFoundError,
     ("list", 410): ExpiredError,
     ("watch", 410): ExpiredError,
     ("patch", 400): RefusedError,
@@ -104,9 +118,17 @@ class Cluster:
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
         self._api: CustomObjectsApi | None = None
+        self._core: CoreV1Api | None = None
 
     async def __aenter__(self) -> Self:
-        self._api = CustomObjectsApi(ApiClient(await _configuration()))
+        configuration = await _configuration()
+        self._api = CustomObjectsApi(ApiClient(configuration))
+        # Logs have connections of their own, which requests need not wait for, and small buffers:
+        # what a slow reader does not take stays with the kubelet.
+        streams = copy.deepcopy(configuration)
+        streams.connection_pool_maxsize = 0
+        streams.client_session_kwargs = {"read_bufsize": _LOG_BUFFER_BYTES}
+        self._core = CoreV1Api(ApiClient(streams))
         return self
 
     async def __aexit__(
@@ -115,19 +137,16 @@ class Cluster:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._api is not None:
-            await self._api.api_client.close()
+        for api in (self._api, self._core):
+            if api is not None:
+                await api.api_client.close()
 
     async def call(self, verb: str, kind: Kind, **arguments: Any) -> Document:
         """One request. Raises the `ClusterError` that its failure means."""
         call = getattr(self._api, f"{verb}_namespaced_custom_object")
         with_defaults = {"_request_timeout": _TIMEOUT_SECONDS, **arguments}
-        try:
+        with _errors(verb, kind):
             answer: Document = await call(**self._where(kind), **with_defaults)
-        except ApiException as error:
-            raise _meaning(verb, kind, error) from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _unreachable(verb, error) from error
         return answer
 
     async def check(self) -> None:
@@ -154,7 +173,7 @@ class Cluster:
         `ExpiredError`, `UnavailableError`.
         """
         watch = self._api.list_namespaced_custom_object_without_preload_content  # type: ignore[union-attr]
-        try:
+        with _errors("watch", kind):
             async with await watch(
                 **self._where(kind),
                 watch=True,
@@ -163,17 +182,43 @@ class Cluster:
                 timeout_seconds=WATCH_SECONDS,
                 _request_timeout=float(WATCH_SECONDS + _WATCH_GRACE_SECONDS),
             ) as response:
-                if response.status != 200:
-                    error = ApiException(status=response.status, reason=response.reason)
-                    error.body = await response.text()
-                    raise _meaning("watch", kind, error)
+                await _require_success(response)
                 async for line in response.content:
                     event: Document = json.loads(line)
                     if event["type"] == "ERROR":
-                        raise _watch_error(kind, event["object"])
+                        raise _as_exception(event["object"])
                     yield event
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _unreachable("watch", error) from error
+
+    async def pods(self, label_selector: str) -> Sequence[Document]:
+        """The pods with these labels, in no order. Raises `UnavailableError`."""
+        list_pods = self._core.list_namespaced_pod_without_preload_content  # type: ignore[union-attr]
+        with _errors("list", POD):
+            async with await list_pods(
+                self._namespace, label_selector=label_selector, _request_timeout=_TIMEOUT_SECONDS
+            ) as response:
+                await _require_success(response)
+                found: Document = json.loads(await response.read())
+        items: list[Document] = found["items"]
+        return items
+
+    async def log(self, pod: str, *, follow: bool) -> AsyncGenerator[bytes]:
+        """What the trainer of a pod has printed, in chunks; with `follow` also what it will.
+
+        A log that is followed ends with the trainer, or after some minutes. Raises `NotFoundError`
+        where the pod is gone or has not started, `UnavailableError`.
+        """
+        read_log = self._core.read_namespaced_pod_log_without_preload_content  # type: ignore[union-attr]
+        with _errors("log", POD):
+            async with await read_log(
+                pod,
+                self._namespace,
+                container=names.TRAINER_CONTAINER,
+                follow=follow,
+                _request_timeout=_FOLLOW_SECONDS if follow else _LOG_SECONDS,
+            ) as response:
+                await _require_success(response)
+                async for chunk in response.content.iter_any():
+                    yield chunk
 
     def _where(self, kind: Kind) -> dict[str, Any]:
         return {
@@ -184,15 +229,29 @@ class Cluster:
         }
 
 
-def _unreachable(verb: str, error: Exception) -> UnavailableError:
-    log.warning("the API server cannot be reached", verb=verb, error=repr(error))
-    return UnavailableError("the Kubernetes API server cannot be reached")
+@contextmanager
+def _errors(verb: str, kind: Kind) -> Iterator[None]:
+    try:
+        yield
+    except ApiException as error:
+        raise _meaning(verb, kind, error) from error
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        log.warning("the API server cannot be reached", verb=verb, error=repr(error))
+        raise UnavailableError("the Kubernetes API server cannot be reached") from error
 
 
-def _watch_error(kind: Kind, status: Document) -> ClusterError:
+async def _require_success(response: aiohttp.ClientResponse) -> None:
+    if response.status != 200:
+        error = ApiException(status=response.status, reason=response.reason)
+        error.headers = response.headers
+        error.body = await response.text()
+        raise error
+
+
+def _as_exception(status: Document) -> ApiException:
     error = ApiException(status=status.get("code"), reason=status.get("reason"))
     error.body = json.dumps(status)
-    return _meaning("watch", kind, error)
+    return error
 
 
 def _meaning(verb: str, kind: Kind, error: ApiException) -> ClusterError:

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from trainyard_api.cluster import Cluster
-from trainyard_api.datasets.service import Datasets
 from trainyard_api.database import Database
+from trainyard_api.datasets.service import Datasets
+from trainyard_api.job_logs import JobLogs
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.objects import Models, TrainingJobs
@@ -52,6 +53,11 @@ async def _store(request: Request) -> ModelStore:
     return store
 
 
+async def _job_logs(request: Request) -> JobLogs:
+    job_logs: JobLogs = request.app.state.job_logs
+    return job_logs
+
+
 async def _datasets(request: Request) -> Datasets:
     datasets: Datasets = request.app.state.datasets
     return datasets
@@ -76,6 +82,7 @@ ModelObjectsDep = Annotated[Models, Depends(_model_objects)]
 """Reads one, from the cluster where the cache has it not; writes."""
 ModelsDep = Annotated[ObjectCache[dict[str, Any]], Depends(_models)]
 StoreDep = Annotated[ModelStore, Depends(_store)]
+JobLogsDep = Annotated[JobLogs, Depends(_job_logs)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 DatasetsDep = Annotated[Datasets, Depends(_datasets)]
 DatabaseDep = Annotated[Database, Depends(_database)]

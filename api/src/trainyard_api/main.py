@@ -1,5 +1,7 @@
 """The program `trainyard-api`."""
 
+import asyncio
+import socket
 import sys
 from typing import TypeVar
 
@@ -17,6 +19,7 @@ from trainyard_api.patience import PatientProtocol
 from trainyard_api.settings import DatabaseSettings, Settings, explain_settings
 from trainyard_api.store import ModelStore
 
+_START_FAILED = 3
 _GRACE_SECONDS = 20
 _KEEP_ALIVE_SECONDS = 75
 
@@ -72,7 +75,7 @@ def serve(settings: Settings) -> None:
             region=settings.s3_region,
         ),
     )
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host="0.0.0.0",  # noqa: S104 - a Service leads here
         port=settings.port,
@@ -83,6 +86,23 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=_GRACE_SECONDS,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
     )
+    server = _Server(config, closing=app.state.closing)
+    server.run()
+    if not server.started:
+        sys.exit(_START_FAILED)
+
+
+class _Server(uvicorn.Server):
+    """Tells streams to end, which would else be waited for and then cut off."""
+
+    def __init__(self, config: uvicorn.Config, *, closing: asyncio.Event) -> None:
+        super().__init__(config)
+        self._closing = closing
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting connections, and end those there are."""
+        self._closing.set()
+        await super().shutdown(sockets)
 
 
 if __name__ == "__main__":

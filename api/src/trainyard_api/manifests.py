@@ -35,10 +35,9 @@ def keyed_name(requester: str | None, key: str) -> str:
     return f"train-{digest[:_KEYED_HEX]}"
 
 
-def fingerprint(request: TrainingRequest) -> str:
-    """The same for two requests that ask for the same, however they are written."""
-    canonical = json.dumps(request.model_dump(mode="json"), sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+def fingerprint(document: Any) -> str:
+    """The same for two JSON documents that say the same, however they are written."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def default_model(data_uri: str) -> str:
@@ -73,8 +72,47 @@ def training_job(
     if settings.resources is not None:
         spec["resources"] = settings.resources.to_dict()
     _check(spec)
+    return _manifest(
+        spec,
+        name=name,
+        requester=requester,
+        request_sha256=fingerprint(request.model_dump(mode="json")),
+        settings=settings,
+    )
 
-    annotations = {REQUEST_ANNOTATION: fingerprint(request)}
+
+def training_job_of_spec(
+    spec: TrainingJobSpec,
+    *,
+    name: str,
+    requester: str,
+    key: str | None,
+    settings: Settings,
+) -> dict[str, Any]:
+    """The TrainingJob with that spec. What it leaves out comes from the CRD.
+
+    Raises `Problem` (422) for what cannot be trained.
+    """
+    document = spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
+    _check(document, within="spec.")
+    return _manifest(
+        document,
+        name=name,
+        requester=requester,
+        request_sha256=fingerprint([document, requester, key]),
+        settings=settings,
+    )
+
+
+def _manifest(
+    spec: dict[str, Any],
+    *,
+    name: str,
+    requester: str | None,
+    request_sha256: str,
+    settings: Settings,
+) -> dict[str, Any]:
+    annotations = {REQUEST_ANNOTATION: request_sha256}
     if requester is not None:
         annotations[names.REQUESTER_ANNOTATION] = requester
     return {
@@ -105,17 +143,17 @@ def _data(request: TrainingRequest, settings: Settings) -> DataSpec:
     return settings.default_data
 
 
-def _check(spec: dict[str, Any]) -> None:
+def _check(spec: dict[str, Any], *, within: str = "") -> None:
     try:
         parsed = TrainingJobSpec.model_validate(spec)
         validate_hyperparameters(parsed.model_types, parsed.hyperparameters)
     except HyperparameterError as error:
         field, _, message = str(error).partition(": ")
-        raise invalid([FieldError(field=field, message=message)]) from None
+        raise invalid([FieldError(field=within + field, message=message)]) from None
     except ValidationError as error:
         raise invalid(
             [
-                FieldError(field=".".join(map(str, item["loc"])), message=item["msg"])
+                FieldError(field=within + ".".join(map(str, item["loc"])), message=item["msg"])
                 for item in error.errors()
             ]
         ) from None

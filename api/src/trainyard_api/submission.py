@@ -1,53 +1,53 @@
 """Create the TrainingJob of a request once, however often the request is sent."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
 from trainyard_api import manifests
-from trainyard_api.cluster import AlreadyExistsError, NotFoundError
+from trainyard_api.cluster import AlreadyExistsError, Document, NotFoundError
+from trainyard_api.jobs import TrainingJob
 from trainyard_api.objects import TrainingJobs
 from trainyard_api.problems import FieldError, Problem, invalid
-from trainyard_api.requests import TrainingRequest
-from trainyard_api.settings import Settings
 
 _ATTEMPTS: Final = 3
 
 
 async def submit(
-    request: TrainingRequest,
+    manifest: Callable[[str], Document],
     *,
+    name: str | None = None,
+    model_type: str,
     key: str | None,
     requester: str | None,
-    settings: Settings,
     training_jobs: TrainingJobs,
-) -> str:
-    """The name of the request's TrainingJob, created now or, with the same `key`, before.
+) -> TrainingJob:
+    """The TrainingJob of that manifest, created now or, with the same `key`, before.
 
     The API server decides who is first, so this holds with any number of replicas.
-    Raises `Problem` (422) where the key was used for another request, and what `create` raises.
+    Raises `Problem`: 422 where the key was used for another request, 409 where the name is taken;
+    and what `create` raises.
     """
     for _ in range(_ATTEMPTS):
-        name = (
-            manifests.random_name(request.model_type)
-            if key is None
-            else manifests.keyed_name(requester, key)
-        )
-        manifest = manifests.training_job(
-            request, name=name, requester=requester, settings=settings
-        )
+        wanted = name or _free_name(model_type, key, requester)
+        document = manifest(wanted)
         try:
-            await training_jobs.create(manifest)
+            return await training_jobs.create(document)
         except AlreadyExistsError:
-            if key is None:
+            if name is None and key is None:
                 continue
             try:
-                existing = await training_jobs.get(name)
+                existing = await training_jobs.get(wanted)
             except NotFoundError:
-                # Deleted in between: the key is free again.
+                # Deleted in between: the name is free again.
                 continue
-            if not _asks_for_the_same(existing, manifest):
-                raise invalid([_KEY_USED]) from None
-        return name
+            if key is not None and _asks_for_the_same(existing, document):
+                return existing
+            if name is not None:
+                raise Problem(
+                    HTTPStatus.CONFLICT, f"There is a training job {name} already."
+                ) from None
+            raise invalid([_KEY_USED]) from None
     raise Problem(HTTPStatus.CONFLICT, "no free name was found for the training job; try again")
 
 
@@ -56,7 +56,13 @@ _KEY_USED: Final = FieldError(
 )
 
 
-def _asks_for_the_same(existing: dict[str, Any], manifest: dict[str, Any]) -> bool:
+def _free_name(model_type: str, key: str | None, requester: str | None) -> str:
+    if key is None:
+        return manifests.random_name(model_type)
+    return manifests.keyed_name(requester, key)
+
+
+def _asks_for_the_same(existing: dict[str, Any], manifest: Document) -> bool:
     annotations = existing["metadata"].get("annotations") or {}
     wanted = manifest["metadata"]["annotations"][manifests.REQUEST_ANNOTATION]
     return bool(annotations.get(manifests.REQUEST_ANNOTATION) == wanted)

@@ -44,6 +44,9 @@ STATUS_OF_PHASE = {
 }
 
 
+_PHASES = frozenset(Phase)
+
+
 def status_of(phase: Phase | None) -> Status:
     """The word for a phase; a TrainingJob that the operator has not seen yet has none."""
     return Status.STARTED if phase is None else STATUS_OF_PHASE[phase]
@@ -252,13 +255,13 @@ def model_name(job: dict[str, Any]) -> str:
 
 def job_status(job: dict[str, Any]) -> Status:
     """The word for where a TrainingJob stands."""
-    return status_of(_phase(job))
+    return status_of(job_phase(job))
 
 
-def _phase(job: dict[str, Any]) -> Phase | None:
+def job_phase(job: dict[str, Any]) -> Phase | None:
     """The phase, even of a status that another version of Trainyard has written."""
     phase = (job.get("status") or {}).get("phase")
-    return Phase(phase) if phase in set(Phase) else None
+    return Phase(phase) if phase in _PHASES else None
 
 
 def _stored_status(job: dict[str, Any]) -> TrainingJobStatus:
@@ -267,7 +270,7 @@ def _stored_status(job: dict[str, Any]) -> TrainingJobStatus:
     except ValidationError:
         # A list of jobs must not fail for one of them.
         return TrainingJobStatus(
-            phase=_phase(job),
+            phase=job_phase(job),
             message="the status was written by another version of Trainyard; see kubectl describe",
         )
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import copy
+import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace, TracebackType
 from typing import Any, Self, cast
 
-from kubernetes.aio.client import ApiException, CustomObjectsApi
+from kubernetes.aio.client import ApiException, CoreV1Api, CustomObjectsApi
 from trainyard_api.cluster import Cluster
 from trainyard_api.watching.cache import ObjectCache
 from trainyard_schema import names
@@ -32,6 +33,9 @@ class FakeApi:
         self.stored: Objects = {}
         """The TrainingJobs."""
         self.models: Objects = {}
+        self.pods: Objects = {}
+        self.printed: dict[str, list[bytes]] = {}
+        """What a pod's trainer has printed; a log that is followed ends here as well."""
         self.calls: list[str] = []
         self.chunk = 2
         self.fault: Fault = lambda _: None
@@ -127,7 +131,9 @@ class FakeApi:
     async def _watch(self, plural: str, version: int) -> AsyncIterator[Any]:
         if version < self.forgotten:
             message = json.dumps({"message": "too old resource version"})
-            yield SimpleNamespace(status=410, reason="Gone", text=lambda: _said(message))
+            yield SimpleNamespace(
+                status=410, reason="Gone", headers={}, text=lambda: _said(message)
+            )
         else:
             yield SimpleNamespace(status=200, content=self._lines(plural, version))
 
@@ -148,6 +154,52 @@ class FakeApi:
         for news in self._waiting:
             news.set()
         self._waiting.clear()
+
+    def put_pod(
+        self, name: str, job: str, *, index: int = 0, state: str = "running", lines: int = 0
+    ) -> None:
+        self.pods[name] = {
+            "metadata": {
+                "name": name,
+                "uid": hashlib.sha256(name.encode()).hexdigest(),
+                "creationTimestamp": f"2026-01-01T00:01:{len(self.pods):02}Z",
+                "labels": {
+                    names.UID_LABEL: self.stored[job]["metadata"]["uid"],
+                    names.COMPLETION_INDEX_ANNOTATION: str(index),
+                },
+            },
+            "status": {
+                "containerStatuses": [{"name": names.TRAINER_CONTAINER, "state": {state: {}}}]
+            },
+        }
+        self.printed[name] = [f"{name} line {number + 1}\n".encode() for number in range(lines)]
+
+    async def list_namespaced_pod_without_preload_content(
+        self, _: str, *, label_selector: str, **__: Any
+    ) -> Any:
+        self._begin("list pods")
+        wanted = dict(item.split("=") for item in label_selector.split(","))
+        items = [
+            pod for pod in self.pods.values() if pod["metadata"]["labels"].items() >= wanted.items()
+        ]
+        return _answered(200, read=lambda: _said(json.dumps({"items": items})))
+
+    async def read_namespaced_pod_log_without_preload_content(
+        self, pod: str, _: str, *, container: str, **__: Any
+    ) -> Any:
+        self._begin("log")
+        assert container == names.TRAINER_CONTAINER
+        if pod not in self.pods:
+            message = json.dumps({"message": f'pods "{pod}" not found'})
+            return _answered(404, reason="Not Found", headers={}, text=lambda: _said(message))
+        return _answered(200, content=SimpleNamespace(iter_any=lambda: self._chunks(pod)))
+
+    async def _chunks(self, pod: str) -> AsyncIterator[bytes]:
+        # Chunks do not end where lines do.
+        text = b"".join(self.printed[pod])
+        for start in range(0, len(text), 7):
+            await asyncio.sleep(0)
+            yield text[start : start + 7]
 
     async def patch_namespaced_custom_object(
         self, *, plural: str, name: str, body: dict[str, Any], **_: Any
@@ -178,6 +230,11 @@ def _line(event: dict[str, Any]) -> bytes:
     return json.dumps(event).encode() + b"\n"
 
 
+@asynccontextmanager
+async def _answered(status: int, **others: Any) -> AsyncIterator[SimpleNamespace]:
+    yield SimpleNamespace(status=status, **others)
+
+
 async def _said(text: str) -> str:
     return text
 
@@ -188,6 +245,7 @@ class FakeCluster(Cluster):
     def __init__(self, api: FakeApi) -> None:
         super().__init__("trainyard")
         self._api = cast("CustomObjectsApi", api)
+        self._core = cast("CoreV1Api", api)
 
     async def __aenter__(self) -> Self:
         return self

@@ -8,6 +8,10 @@ from trainyard_api.settings import Settings
 from trainyard_schema import TrainingJobSpec
 
 
+def fingerprint(request: TrainingRequest) -> str:
+    return manifests.fingerprint(request.model_dump(mode="json"))
+
+
 def build(settings: Settings, **request: Any) -> dict[str, Any]:
     return manifests.training_job(
         TrainingRequest.model_validate(request),
@@ -26,7 +30,9 @@ def test_the_shortest_request(settings: Settings) -> None:
             "name": "train-1",
             "namespace": "trainyard",
             "annotations": {
-                "trainyard.dev/request-sha256": manifests.fingerprint(request),
+                "trainyard.dev/request-sha256": manifests.fingerprint(
+                    request.model_dump(mode="json")
+                ),
                 "trainyard.dev/requester": "ada",
             },
         },
@@ -160,7 +166,5 @@ def test_a_fingerprint_is_of_what_is_meant() -> None:
     long = TrainingRequest.model_validate(
         {"use_cv": True, "hyperparameters": {"gamma": 1, "max_depth": 3}, "model_type": "xgboost"}
     )
-    assert manifests.fingerprint(short) == manifests.fingerprint(long)
-    assert manifests.fingerprint(short) != manifests.fingerprint(
-        TrainingRequest(model_type="xgboost")
-    )
+    assert fingerprint(short) == manifests.fingerprint(long.model_dump(mode="json"))
+    assert fingerprint(short) != fingerprint(TrainingRequest(model_type="xgboost"))

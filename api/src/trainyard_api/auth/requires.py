@@ -34,36 +34,14 @@ class Requires(SecurityBase):
 
     async def __call__(self, request: Request) -> Identity:
         """The identity of who asks."""
-        token = _token(request)
-        if token is None:
-            raise _unauthorized("A token is needed")
-        return await self._identify(request, token)
+        return self._check(await identify(request))
 
-    async def _identify(self, request: Request, token: str) -> Identity:
-        verifier: Verifier = request.app.state.authenticator.verifier
-        try:
-            identity = await verifier.verify(token)
-        except InvalidTokenError as error:
-            reason = str(error)
-            raise _unauthorized(
-                reason[0].upper() + reason[1:],
-                challenge=f'Bearer error="invalid_token", error_description="{reason}"',
-            ) from None
-        except NoRoleError as error:
-            raise self._forbidden(str(error)) from None
-        except KeysUnavailableError:
-            raise unavailable(
-                "The token cannot be verified: its issuer's keys could not be read yet; try again.",
-                retry_after_seconds=_KEYS_RETRY_SECONDS,
-            ) from None
-        # For the request's line in the log.
-        request.state.requester = identity.subject
+    def _check(self, identity: Identity) -> Identity:
         if not identity.role.includes(self.role):
-            raise self._forbidden(f"the token's role is {identity.role}")
+            raise _forbidden(
+                f"This needs the role {self.role}; the token's role is {identity.role}"
+            )
         return identity
-
-    def _forbidden(self, reason: str) -> Problem:
-        return Problem(HTTPStatus.FORBIDDEN, f"This needs the role {self.role}; {reason}.")
 
 
 class RequiresUnlessOpen(Requires):
@@ -74,18 +52,45 @@ class RequiresUnlessOpen(Requires):
 
     async def __call__(self, request: Request) -> Identity | None:  # type: ignore[override]
         """The identity of who asks; None where no token is needed and none was sent."""
-        token = _token(request)
-        if token is not None:
-            return await self._identify(request, token)
-        if request.app.state.settings.train_auth == "open":
+        if (
+            request.app.state.settings.train_auth == "open"
+            and "authorization" not in request.headers
+        ):
             return None
-        raise _unauthorized("A token is needed")
+        return self._check(await identify(request))
 
 
-def _token(request: Request) -> str | None:
+async def identify(request: Request) -> Identity:
+    """Who asks, whatever they may do.
+
+    Raises `Problem`: 401 without a valid token, 403 where it gives no role, 503 while no key is
+    known.
+    """
+    verifier: Verifier = request.app.state.authenticator.verifier
+    try:
+        identity = await verifier.verify(_token(request))
+    except InvalidTokenError as error:
+        reason = str(error)
+        raise _unauthorized(
+            reason[0].upper() + reason[1:],
+            challenge=f'Bearer error="invalid_token", error_description="{reason}"',
+        ) from None
+    except NoRoleError as error:
+        raise _forbidden(str(error)) from None
+    except KeysUnavailableError:
+        raise unavailable(
+            "The token cannot be verified: its issuer's keys could not be read yet; try again.",
+            retry_after_seconds=_KEYS_RETRY_SECONDS,
+        ) from None
+    # For the request's line in the log.
+    request.state.requester = identity.subject
+    return identity
+
+
+def _token(request: Request) -> str:
     headers = request.headers.getlist("authorization")
     if not headers:
-        return None
+        raise _unauthorized("A token is needed")
     if len(headers) > 1:
         raise _unauthorized("There is more than one Authorization header")
     scheme, _, token = headers[0].partition(" ")
@@ -93,6 +98,10 @@ def _token(request: Request) -> str | None:
     if scheme.lower() != "bearer" or not token:
         raise _unauthorized("The Authorization header holds no Bearer token")
     return token
+
+
+def _forbidden(reason: str) -> Problem:
+    return Problem(HTTPStatus.FORBIDDEN, f"{reason[0].upper()}{reason[1:]}.")
 
 
 def _unauthorized(detail: str, *, challenge: str = "Bearer") -> Problem:

@@ -112,3 +112,22 @@ class RetrainRun(Base):
     """When the TrainingJob was created."""
     completed_at: Mapped[datetime | None]
     error_message: Mapped[str | None]
+
+
+class IdempotencyKey(Base):
+    """A request with an Idempotency-Key: in flight while it has no status, answered with one."""
+
+    __tablename__ = "idempotency_keys"
+
+    id: Mapped[bytes] = mapped_column(primary_key=True)
+    """SHA-256 of subject, method, path and key."""
+    fingerprint: Mapped[bytes]
+    """SHA-256 of what was asked for: query string, content type and body."""
+    owner: Mapped[uuid.UUID]
+    """The request that holds the key while it is in flight."""
+    locked_until: Mapped[datetime]
+    """When a request that has not answered is taken for dead."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+    status: Mapped[int | None]
+    headers: Mapped[list[list[str]] | None] = mapped_column(JSONB)
+    body: Mapped[bytes | None]

@@ -7,12 +7,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Header, Query, Response
 from trainyard_schema.spec import ModelTypeOrAll
 
+from trainyard_api import manifests
 from trainyard_api.auth import Identity, TrainTrainerDep, TrainViewerDep
 from trainyard_api.cluster import NotFoundError
 from trainyard_api.deps import JobsDep, SettingsDep, TrainingJobsDep
 from trainyard_api.jobs import rendered
+from trainyard_api.objects import TrainingJobs
 from trainyard_api.problems import Problem, documented
 from trainyard_api.requests import ModelName, TrainingOptions, TrainingRequest
+from trainyard_api.settings import Settings
 from trainyard_api.submission import submit
 from trainyard_api.views import (
     JobList,
@@ -67,13 +70,7 @@ async def train_model_type(
     """Start training. The body is optional; dataset and resources default to the server's."""
     given = options.model_dump() if options else {}
     request = TrainingRequest(model_type=model_type, **given)
-    name = await submit(
-        request,
-        key=idempotency_key,
-        requester=_subject(requester),
-        settings=settings,
-        training_jobs=training_jobs,
-    )
+    name = await _submit(request, idempotency_key, requester, settings, training_jobs)
     return _accepted(name, request, response)
 
 
@@ -93,13 +90,7 @@ async def train(
     idempotency_key: IdempotencyKey = None,
 ) -> TrainingResponse:
     """Start training; `all` trains every model type on one identical split."""
-    name = await submit(
-        request,
-        key=idempotency_key,
-        requester=_subject(requester),
-        settings=settings,
-        training_jobs=training_jobs,
-    )
+    name = await _submit(request, idempotency_key, requester, settings, training_jobs)
     return _accepted(name, request, response)
 
 
@@ -179,6 +170,28 @@ async def cancel(
 
 def _subject(requester: Identity | None) -> str | None:
     return requester.subject if requester else None
+
+
+async def _submit(
+    request: TrainingRequest,
+    key: str | None,
+    identity: Identity | None,
+    settings: Settings,
+    training_jobs: TrainingJobs,
+) -> str:
+    requester = _subject(identity)
+
+    def manifest(name: str) -> dict[str, Any]:
+        return manifests.training_job(request, name=name, requester=requester, settings=settings)
+
+    job = await submit(
+        manifest,
+        model_type=request.model_type,
+        key=key,
+        requester=requester,
+        training_jobs=training_jobs,
+    )
+    return job.name
 
 
 def _accepted(name: str, request: TrainingRequest, response: Response) -> TrainingResponse:

@@ -1,6 +1,6 @@
 """One bucket, read and written from a few threads of its own: the loop never waits for it."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -171,7 +171,7 @@ class Bucket:
 
         await self.call(copy)
 
-    async def chunks(self, key: str) -> "tuple[int, AsyncIterator[bytes]] | None":
+    async def chunks(self, key: str) -> tuple[int, AsyncGenerator[bytes]] | None:
         """Size of an object and its content in chunks; None if there is none.
 
         No thread waits for a slow reader.
@@ -190,7 +190,7 @@ class Bucket:
             return None
         return answer["ContentLength"], self._chunks(answer["Body"])
 
-    async def _chunks(self, body: Any) -> AsyncIterator[bytes]:
+    async def _chunks(self, body: Any) -> AsyncGenerator[bytes]:
         try:
             while chunk := await self.call(body.read, CHUNK_BYTES):
                 yield chunk

@@ -1,7 +1,7 @@
 """The model versions in the object store. A version exists if and only if its manifest does."""
 
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -91,7 +91,7 @@ class ModelStore:
             return None
         return found if isinstance(found, dict) else None
 
-    async def file(self, key: VersionKey, name: str) -> tuple[int, AsyncIterator[bytes]] | None:
+    async def file(self, key: VersionKey, name: str) -> tuple[int, AsyncGenerator[bytes]] | None:
         """Size and content of a file of a version."""
         return await self.bucket.chunks(key.prefix + name)
 
