@@ -8,9 +8,9 @@ from trainyard_client.paging import items
 from trainyard_client.transport import Transport, segment
 from trainyard_client.views import (
     Accepted,
-    AcceptedRetrain,
     Comparison,
     Model,
+    Retrain,
     Transition,
 )
 
@@ -31,12 +31,12 @@ class Models:
         """A Model: its champion, candidates and runs. Raises `NotFoundError`."""
         return Model.model_validate(self._transport.get(model_path(model)).json())
 
-    def retrain(self, model: str, *, full: bool = False) -> AcceptedRetrain:
+    def retrain(self, model: str, *, full: bool = False) -> Retrain:
         """Start a run: from scratch if `full`, else continuing from the champion.
 
         Raises `TooManyRequestsError` at a limit, `ConflictError` while a request waits.
         """
-        return AcceptedRetrain.model_validate(self._decide(model, "retrain", full=full))
+        return Retrain.model_validate(self._decide(model, "retrain", full=full))
 
     def promote(self, model: str, version: str, *, reason: str | None = None) -> Accepted:
         """Make a version the champion, a candidate or any other whole version of the Model."""

@@ -1,7 +1,7 @@
 """One place for requests: who asks, for how long, and what is asked again."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, Final
@@ -65,11 +65,11 @@ class Transport:
         self, path: str, query: Query | None = None, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
         """Ask for a resource, again where that may help. 304 is an answer."""
-        return self._retried(lambda: self._send("GET", path, params=_given(query), headers=headers))
+        return self._retried("GET", path, params=_given(query), headers=headers)
 
     def delete(self, path: str) -> httpx.Response:
         """Cancel or delete; doing it twice is doing it once."""
-        return self._retried(lambda: self._send("DELETE", path))
+        return self._retried("DELETE", path)
 
     def post(self, path: str, body: Any, *, key: str | None = None) -> httpx.Response:
         """Ask for something to be done once, however often it has to be said.
@@ -77,7 +77,7 @@ class Transport:
         The `Idempotency-Key` is made here unless a `key` is given.
         """
         headers = {"Idempotency-Key": key or uuid4().hex}
-        return self._retried(lambda: self._send("POST", path, json=body, headers=headers))
+        return self._retried("POST", path, json=body, headers=headers)
 
     def send_stream(
         self, path: str, content: Iterable[bytes], *, query: Query, headers: Mapping[str, str]
@@ -117,7 +117,7 @@ class Transport:
             return response
         raise error_of(response)
 
-    def _retried(self, send: Callable[[], httpx.Response]) -> httpx.Response:
+    def _retried(self, method: str, path: str, **options: Any) -> httpx.Response:
         end = time.monotonic() + self._patience
 
         def backoff(error: Exception) -> bool | float:
@@ -127,14 +127,16 @@ class Transport:
             if not isinstance(error, TooManyRequestsError | UnavailableError | ConflictError):
                 return False
             if error.retry_after is None:
-                return isinstance(error, UnavailableError) and time.monotonic() < end
+                # Of a request to do something, the API has not said that asking again would help.
+                gateway = isinstance(error, UnavailableError) and method == "GET"
+                return gateway and time.monotonic() < end
             return error.retry_after if time.monotonic() + error.retry_after < end else False
 
         for attempt in stamina.retry_context(
             on=backoff, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_jitter=0.3
         ):
             with attempt:
-                return send()
+                return self._send(method, path, **options)
         raise AssertionError("unreachable")
 
 

@@ -193,15 +193,33 @@ class Accepted(View):
     """A decision that the operator will carry out."""
 
 
-class AcceptedRetrain(View):
-    """A request to retrain that was admitted."""
+class RetrainRun(View):
+    """The run of one Model."""
+
+    model: str
+    run: str = Field(description="The training's name.")
+    mode: str = Field(description="full or incremental.")
+    status: str
+    error_message: str | None = None
 
 
 class Retrain(View):
     """A request to retrain, and what became of it."""
 
     id: str
-    status: str
+    model_type: str = Field(description="all, or the Model's name.")
+    full_retrain: bool
+    status: str = Field(description="completed and failed are final.")
+    requester: str | None = None
+    created_at: datetime
+    completed_at: datetime | None = None
+    error_message: str | None = None
+    runs: tuple[RetrainRun, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether its status is final."""
+        return self.completed_at is not None
 
 
 class Column(View):

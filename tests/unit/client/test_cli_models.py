@@ -102,7 +102,6 @@ def test_the_champion_of_a_time(api: Api, trainyard: Trainyard) -> None:
         (("approve", "churn", A), "approve", {"version": A}),
         (("reject", "churn", A), "reject", {"version": A}),
         (("rollback", "churn"), "rollback", {}),
-        (("retrain", "churn", "--full"), "retrain", {"full": True}),
     ],
 )
 def test_decisions(

@@ -45,6 +45,19 @@ def test_patience_ends(api: Api, client: Client) -> None:
     assert len(api.requests) == 5
 
 
+def test_a_start_that_failed_for_good_is_not_said_again(api: Api, client: Client) -> None:
+    body = {"success": False, "error": "Python service error", "details": "too few rows"}
+    api.answers("POST /api/retrain", Answer(503, body))
+    with pytest.raises(UnavailableError, match="too few rows"):
+        client.retrains.start_all()
+    assert len(api.requests) == 1
+
+
+def test_a_gateway_without_manners_is_asked_again(api: Api, client: Client) -> None:
+    api.answers("GET /api/v1/jobs/churn", Answer(502, b"<html>"), Answer(200, job()))
+    assert client.jobs.get("churn").job_id == "churn"
+
+
 def test_a_limit_that_is_far_away_is_told_at_once(api: Api, client: Client) -> None:
     limit = problem(429, "one a minute", Retry_After="60")
     api.answers("POST /api/v1/models/churn/retrain", limit)

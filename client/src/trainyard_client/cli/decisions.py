@@ -1,4 +1,4 @@
-"""Decide about champions, and ask for a run. The operator carries it out."""
+"""Decide about champions. The operator carries it out."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from trainyard_client.cli.connection import program
 from trainyard_client.cli.models import ModelName
 from trainyard_client.cli.output import Output, OutputOption, clean, print_one, say
 from trainyard_client.client import Client
-from trainyard_client.views import Accepted, AcceptedRetrain
+from trainyard_client.views import Accepted
 
 VersionName = Annotated[
     str, typer.Argument(metavar="VERSION", help="The version; see: trainyard models versions MODEL")
@@ -51,24 +51,6 @@ def rollback(
     """Make the previous champion the champion again; twice undoes it. Needs the role admin."""
     accepted = client.models.rollback(model, reason=reason)
     _tell(accepted, model, f"{model} is to go back to its previous champion.", output)
-
-
-def retrain(
-    client: Client,
-    *,
-    model: ModelName,
-    full: Annotated[
-        bool, typer.Option("--full", help="From scratch, instead of continuing from the champion.")
-    ] = False,
-    output: OutputOption = Output.TABLE,
-) -> None:
-    """Train a Model anew, as its template says."""
-    accepted = client.models.retrain(model, full=full)
-
-    def describe(_: AcceptedRetrain) -> None:
-        say(f"{model} is to be retrained.", "", "Next:", f"  {program()} list --model {model}")
-
-    print_one(accepted, output, model, describe)
 
 
 def _tell(accepted: Accepted, model: str, what: str, output: Output) -> None:

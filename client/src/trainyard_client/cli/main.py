@@ -9,7 +9,17 @@ import stamina.instrumentation
 import typer
 from stamina.instrumentation import RetryDetails
 
-from trainyard_client.cli import access, datasets, decisions, jobs, models, predict, submit, watch
+from trainyard_client.cli import (
+    access,
+    datasets,
+    decisions,
+    jobs,
+    models,
+    predict,
+    retrains,
+    submit,
+    watch,
+)
 from trainyard_client.cli.connection import program, with_access, with_client
 from trainyard_client.cli.errors import EXITS, CommandError, Exit, explain
 from trainyard_client.cli.output import stderr
@@ -62,7 +72,8 @@ for _name, _function, _panel in (
     ("approve", decisions.approve, _MODELS),
     ("reject", decisions.reject, _MODELS),
     ("rollback", decisions.rollback, _MODELS),
-    ("retrain", decisions.retrain, _MODELS),
+    ("retrain", retrains.retrain, _MODELS),
+    ("retrains", retrains.list_retrains, _MODELS),
     ("upload", datasets.upload, _DATA),
     ("datasets", datasets.list_datasets, _DATA),
 ):

@@ -86,7 +86,7 @@ def print_document(document: Any, output: Output) -> None:
 
 def document_of(view: View) -> dict[str, Any]:
     """A view as the API writes it."""
-    document: dict[str, Any] = view.model_dump(mode="json")
+    document: dict[str, Any] = view.model_dump(mode="json", exclude_unset=True)
     return document
 
 
