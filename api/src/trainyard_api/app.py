@@ -23,10 +23,13 @@ from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.middleware import LimitBody, Observe
 from trainyard_api.objects import Models, TrainingJobs
-from trainyard_api.routes import health, jobs, models, upload
+from trainyard_api.retraining.data import TrainingData
+from trainyard_api.retraining.reconciler import Reconciler
+from trainyard_api.retraining.service import Retraining
+from trainyard_api.routes import health, jobs, models, retrain, upload
 from trainyard_api.routes.v1 import datasets as v1_datasets
 from trainyard_api.routes.v1 import jobs as v1_jobs
-from trainyard_api.routes.v1 import logs, me, versions
+from trainyard_api.routes.v1 import logs, me, retrains, versions
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore, StoreError
 from trainyard_api.watching.cache import ObjectCache
@@ -44,6 +47,7 @@ _TAGS: Final = [
     {"name": "models", "description": "What trainings left in the object store."},
     {"name": "versions", "description": "Versions of a model, compared and in their history."},
     {"name": "datasets", "description": "Upload tables to train on."},
+    {"name": "retraining", "description": "Have Models trained again, and see who did."},
     {"name": "account", "description": "Who you are here."},
     {"name": "health", "description": "For probes and Prometheus; without a token."},
 ]
@@ -60,6 +64,23 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     authenticator = Authenticator(settings)
     datasets = Datasets.in_bucket_of(settings)
     database = Database(settings.database_url.get_secret_value())
+    training_jobs, model_objects = TrainingJobs(cluster, job_cache), Models(cluster, model_cache)
+    retraining = Retraining(
+        database=database,
+        models=model_objects,
+        model_cache=model_cache,
+        job_cache=job_cache,
+        data=TrainingData(store.bucket),
+        limits=settings.retrain_limits,
+    )
+    reconciler = Reconciler(
+        database=database,
+        models=model_objects,
+        model_cache=model_cache,
+        jobs=training_jobs,
+        job_cache=job_cache,
+        patience=settings.retrain_patience,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -70,6 +91,7 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
             pruning(database),
             running(reflectors),
             sweeping(datasets.bucket),
+            reconciler.running(),
         ):
             yield
 
@@ -86,18 +108,21 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     app.state.cluster = cluster
     app.state.jobs = job_cache
     app.state.models = model_cache
-    app.state.training_jobs = TrainingJobs(cluster, job_cache)
-    app.state.model_objects = Models(cluster, model_cache)
+    app.state.training_jobs = training_jobs
+    app.state.model_objects = model_objects
     app.state.store = store
     app.state.job_logs = JobLogs(cluster, job_cache, store)
     app.state.closing = asyncio.Event()
     app.state.datasets = datasets
     app.state.authenticator = authenticator
     app.state.database = database
+    app.state.retraining = retraining
     app.state.metrics = metrics = Metrics()
 
     # models before jobs: /train/models/available is no model type.
-    for resource in (health, models, jobs, v1_jobs, logs, me, versions, v1_datasets, upload):
+    for resource in (
+        health, models, jobs, v1_jobs, logs, me, versions, v1_datasets, upload, retrain, retrains,
+    ):  # fmt: skip
         app.include_router(resource.router)
     problems.install(app)
     app.add_exception_handler(RefusedError, _on_refused)

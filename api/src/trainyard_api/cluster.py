@@ -141,6 +141,13 @@ class Cluster:
             if api is not None:
                 await api.api_client.close()
 
+    @property
+    def url(self) -> str:
+        """Where the API server is, without credentials."""
+        host = self._api.api_client.configuration.host if self._api else ""
+        scheme, separator, rest = str(host).partition("://")
+        return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
     async def call(self, verb: str, kind: Kind, **arguments: Any) -> Document:
         """One request. Raises the `ClusterError` that its failure means."""
         call = getattr(self._api, f"{verb}_namespaced_custom_object")

@@ -11,6 +11,7 @@ from trainyard_api.job_logs import JobLogs
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.objects import Models, TrainingJobs
+from trainyard_api.retraining.service import Retraining
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore
 from trainyard_api.watching.cache import ObjectCache
@@ -73,6 +74,11 @@ async def _database(request: Request) -> Database:
     return database
 
 
+async def _retraining(request: Request) -> Retraining:
+    retraining: Retraining = request.app.state.retraining
+    return retraining
+
+
 SettingsDep = Annotated[Settings, Depends(_settings)]
 ClusterDep = Annotated[Cluster, Depends(_cluster)]
 TrainingJobsDep = Annotated[TrainingJobs, Depends(_training_jobs)]
@@ -86,3 +92,4 @@ JobLogsDep = Annotated[JobLogs, Depends(_job_logs)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 DatasetsDep = Annotated[Datasets, Depends(_datasets)]
 DatabaseDep = Annotated[Database, Depends(_database)]
+RetrainingDep = Annotated[Retraining, Depends(_retraining)]

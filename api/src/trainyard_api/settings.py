@@ -13,6 +13,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from trainyard_schema import CrossValidation, DataSpec, Resources
 from trainyard_schema.base import explain
 
+from trainyard_api.retraining.following import Patience
+from trainyard_api.retraining.limits import Limits
+
 _SECRET_BYTES = 32
 _SECRET_DISTINCT_BYTES = 10
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -81,6 +84,15 @@ class Settings(DatabaseSettings):
 
     upload_max_bytes: int = Field(default=1 << 30, ge=1, le=5 * 10**9)
     """Size of the largest file that is taken as a dataset; S3 copies no more than 5 GB at once."""
+
+    retrain_concurrent: int = Field(default=10, ge=1, le=1000)
+    """Most retrains that are open at a time, among all replicas."""
+    retrain_user_seconds: float = Field(default=60, ge=0, le=86400)
+    """Least time between two requests of one user to retrain."""
+    retrain_start_seconds: float = Field(default=3600, ge=60, le=30 * 86400)
+    """How long a Model may let a request wait, for its cooldown or another run."""
+    retrain_lost_seconds: float = Field(default=60, gt=30, le=3600)
+    """After how long a request that no replica carries out is given up. Longer than any takes."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     port: int = Field(default=8000, ge=1, le=65535)
@@ -157,6 +169,18 @@ class Settings(DatabaseSettings):
         if self.data_uri is None or self.target is None:
             return None
         return DataSpec(uri=self.data_uri, target=self.target, exclude=self.exclude)
+
+    @property
+    def retrain_limits(self) -> Limits:
+        """How many requests to retrain are admitted."""
+        return Limits(user_seconds=self.retrain_user_seconds, concurrent=self.retrain_concurrent)
+
+    @property
+    def retrain_patience(self) -> Patience:
+        """How long a request to retrain may take to lead to a run."""
+        return Patience(
+            lost_seconds=self.retrain_lost_seconds, start_seconds=self.retrain_start_seconds
+        )
 
     @property
     def cross_validation(self) -> CrossValidation:
