@@ -27,6 +27,8 @@ STREAM_TIMEOUT: Final = httpx.Timeout(50.0, connect=5.0)
 # After the last byte the API checks the whole file.
 UPLOAD_TIMEOUT: Final = httpx.Timeout(600.0, connect=5.0, write=60.0)
 _ATTEMPTS: Final = 5
+# No proxy can reach what listens on this machine, and none is to have its tokens.
+_LOOPBACK: Final = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
 Query = Mapping[str, str | int | bool | list[str] | None]
 """Query parameters; None is left out."""
@@ -53,6 +55,7 @@ class Transport:
             base_url=self.url,
             headers=headers,
             timeout=TIMEOUT,
+            mounts=dict.fromkeys(_LOOPBACK),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
             transport=transport,
         )

@@ -102,6 +102,11 @@ def test_a_stored_token_goes_to_its_own_address_only(
     assert bearer(api) is None
 
 
+def test_completion_of_the_plugin(trainyard: Trainyard) -> None:
+    done = trainyard("--install-completion", program="kubectl-trainyard")
+    assert (done.code, "trainyard --install-completion" in done.err) == (1, True)
+
+
 def test_nothing_is_known(trainyard: Trainyard) -> None:
     done = trainyard("list")
     assert done.code == 1

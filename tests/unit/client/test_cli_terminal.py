@@ -93,6 +93,14 @@ def test_no_color_on_a_terminal(api: Api, tmp_path: Path) -> None:
     assert (code, "\x1b[36m" in plain) == (0, False)
 
 
+def test_a_log_on_a_terminal(api: Api, tmp_path: Path) -> None:
+    line = b'{"message": "table read", "rows": 5, "timestamp": "2026-11-20T10:00:05Z"}\n'
+    api.answers("GET /api/v1/jobs/churn/logs", Answer(200, line))
+    variables = {"TERM": "dumb", "NO_COLOR": "1"}
+    got = on_a_terminal([PROGRAM, "logs", "churn"], environment(api, tmp_path, **variables))
+    assert got == (0, "10:00:05 table read rows=5\r\n")
+
+
 def test_an_interrupt_leaves_at_once_and_quietly(api: Api, tmp_path: Path) -> None:
     asked, over = Event(), Event()
 

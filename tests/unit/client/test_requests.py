@@ -107,6 +107,17 @@ def test_a_redirect_does_not_take_the_token_elsewhere(api: Api, client: Client) 
     assert [one.path for one in api.requests] == ["/api/v1/me"]
 
 
+def test_what_is_on_this_machine_is_asked_without_a_proxy(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    api.answers("GET /api/v1/me", Answer(200, {"subject": "ada", "role": "viewer"}))
+    with Client(api.url) as client:
+        assert client.me().subject == "ada"
+
+
 def test_nobody_at_the_address() -> None:
     with Client("http://127.0.0.1:1", patience=0) as client, pytest.raises(UnreachableError):
         client.me()

@@ -8,10 +8,12 @@ import typer
 
 from trainyard_client.cli.completion import complete_job, complete_model
 from trainyard_client.cli.describe import best_metric, print_job
+from trainyard_client.cli.log_lines import readable
 from trainyard_client.cli.output import (
     Output,
     OutputOption,
     clean,
+    console,
     document_of,
     print_document,
     print_list,
@@ -103,8 +105,12 @@ def logs(
         str | None, typer.Option("--type", "-t", help="Which one, where all were trained.")
     ] = None,
 ) -> None:
-    """Print what the trainer said."""
+    """Print what the trainer said; in a pipe as it is, one JSON document a line."""
+    out = console()
     for line in client.jobs.logs(name, follow=follow, model_type=model_type):
+        if out.is_terminal:
+            out.print(readable(line))
+            continue
         sys.stdout.write(clean(line) + "\n")
         if follow:
             sys.stdout.flush()

@@ -91,6 +91,7 @@ def main() -> None:
     """Run a command; a failure is told in a few lines, and by the exit code."""
     stamina.instrumentation.set_on_retry_hooks([_tell_retry])
     try:
+        _refuse_completion_of_a_plugin()
         app(prog_name=program())
     except CommandError as error:
         _fail(str(error), error.code)
@@ -101,6 +102,13 @@ def main() -> None:
     except BrokenPipeError:
         # Whoever reads has read enough, as `head` does. Nothing is left to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _refuse_completion_of_a_plugin() -> None:
+    # kubectl completes its plugins in its own way, and what typer would install does not work.
+    wanted = [word for word in sys.argv if word in ("--install-completion", "--show-completion")]
+    if wanted and program() != "trainyard":
+        raise CommandError(f"Completion is for the command itself: trainyard {wanted[0]}")
 
 
 def _tell_retry(details: RetryDetails) -> None:
