@@ -6,6 +6,9 @@ UV_VERSION := 0.13.9
 UV := .trainyard/uv/bin/uv
 DEV := .venv/bin/trainyard-dev
 
+# Of all other tests several run at once, a file by each: they mostly wait for processes to start.
+ONE_BY_ONE := alone or cluster
+
 export UV_PYTHON_DOWNLOADS := never
 export CLUSTER DATA TARGET JOB SUBJECT IMAGE_REGISTRY
 
@@ -19,7 +22,12 @@ demo: install ## Cluster, images, chart, data, three trained models. DATA=file.c
 	@$(DEV) demo $(if $(DATA),--data "$(DATA)") $(if $(TARGET),--target "$(TARGET)")
 
 test: install ## Run every test; brings a cluster up where a test needs one
+ifdef ARGS
 	@.venv/bin/pytest $(ARGS)
+else
+	@.venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not ($(ONE_BY_ONE))"
+	@.venv/bin/pytest -m "$(ONE_BY_ONE)"
+endif
 
 up: install ## Bring up the cluster with Trainyard in it. CLUSTER=embedded|kind|minikube|current
 	@$(DEV) up

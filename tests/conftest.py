@@ -12,16 +12,18 @@ from trainyard_devtools.kube import Kube
 _ORDER = ("component", "lifecycle", "cluster")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Unit, component, lifecycle, cluster: the cheap failures show first.
 
     Lifecycle tests bring clusters of their own up and down, so they run before the shared one.
+    Where several workers run tests, they come first of all, since one worker has them to the end.
     """
+    shared = hasattr(config, "workerinput")
 
     def rank(item: pytest.Item) -> int:
         for place, marker in enumerate(_ORDER, start=1):
             if item.get_closest_marker(marker):
-                return place
+                return -1 if shared and marker == "lifecycle" else place
         return 0
 
     items.sort(key=rank)

@@ -1,25 +1,20 @@
 """Fixtures of the cluster tests: a dataset in the object store, TrainingJobs that get deleted."""
 
-import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from trainyard_devtools import churn
 from trainyard_devtools.kube import Kube
-from trainyard_devtools.repo import BUCKET
 
 from .jobs import DATASET, Run, manifest
+from .store import put_csv
 
 
 @pytest.fixture(scope="session")
 def dataset(kube: Kube) -> str:
     """The generated churn table in the object store; its s3:// URI."""
-    buffer = io.StringIO()
-    churn.generate().frame.to_csv(buffer, index=False)
-    with kube.s3() as s3:
-        s3.put_object(Bucket=BUCKET, Key=DATASET, Body=buffer.getvalue().encode())
-    return f"s3://{BUCKET}/{DATASET}"
+    return put_csv(kube, DATASET, churn.generate().frame)
 
 
 Submit = Callable[..., Run]

@@ -26,10 +26,15 @@ class Run:
         return status_of(self.kube.training_job(self.name))
 
     @property
+    def selector(self) -> str:
+        """Of its pods."""
+        return f"{names.NAME_LABEL}={names.label_value(self.name)}"
+
+    @property
     def pods(self) -> list[V1Pod]:
         """Its pods, whatever their phase."""
-        selector = f"{names.NAME_LABEL}={names.label_value(self.name)}"
-        listed = self.kube.core.list_namespaced_pod(self.kube.namespace, label_selector=selector)
+        core, namespace = self.kube.core, self.kube.namespace
+        listed = core.list_namespaced_pod(namespace, label_selector=self.selector)
         return list(listed.items)
 
     @property
@@ -59,9 +64,8 @@ class Run:
 
     def wait_pods_gone(self, timeout: float = 60) -> None:
         """Returns when no pod of it is left."""
-        selector = f"{names.NAME_LABEL}={names.label_value(self.name)}"
         self.kube.kubectl(
-            "wait", "pod", "-l", selector, "--for=delete", f"--timeout={timeout:.0f}s"
+            "wait", "pod", "-l", self.selector, "--for=delete", f"--timeout={timeout:.0f}s"
         )
         assert self.pods == []
 

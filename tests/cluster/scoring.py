@@ -7,19 +7,16 @@ import numpy as np
 import pandas as pd
 from trainyard_devtools.kube import S3_PORT, S3_SERVICE, Kube
 from trainyard_devtools.pods import run_in_pod
-from trainyard_devtools.repo import BUCKET
 from trainyard_schema import ModelVersion
+
+from .store import put_csv
 
 
 def score(kube: Kube, model: ModelVersion | str, rows: pd.DataFrame) -> np.ndarray:
     """What a version, or the model of a name, predicts for the rows: shape (rows, classes)."""
-    key = f"tests/score-{secrets.token_hex(4)}.csv"
-    buffer = io.StringIO()
-    rows.to_csv(buffer, index=False)
-    with kube.s3() as s3:
-        s3.put_object(Bucket=BUCKET, Key=key, Body=buffer.getvalue().encode())
+    uri = put_csv(kube, f"tests/score-{secrets.token_hex(4)}.csv", rows)
     which = ["--model", model] if isinstance(model, str) else ["--uri", model.uri]
-    log = trainyard(kube, "predict", *which, "--input", f"s3://{BUCKET}/{key}")
+    log = trainyard(kube, "predict", *which, "--input", uri)
     assert log.startswith("probability_"), log
     return pd.read_csv(io.StringIO(log)).filter(like="probability_").to_numpy()
 

@@ -61,10 +61,10 @@ def test_a_pod_that_fits_nowhere_says_so(submit: Submit) -> None:
 
 def test_the_deadline_ends_a_run(submit: Submit) -> None:
     long = {"max_epochs": 10000, "patience": 1000, "learning_rate": 1e-6}
-    run = submit(modelType="neural-net", hyperparameters=long, activeDeadlineSeconds=15)
+    run = submit(modelType="neural-net", hyperparameters=long, activeDeadlineSeconds=5)
     status = run.until_phase(Phase.FAILED)
     assert status.reason == Reason.DEADLINE_EXCEEDED
-    assert "15" in (status.message or "")
+    assert "5 s" in (status.message or "")
     run.wait_pods_gone()
 
 

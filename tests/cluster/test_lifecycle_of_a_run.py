@@ -11,6 +11,7 @@ from trainyard_schema import Phase
 
 from .conftest import Submit
 from .jobs import Run, condition
+from .store import keys
 
 pytestmark = pytest.mark.cluster
 CONTROLLER = f"deployment/{RELEASE}-controller"
@@ -26,12 +27,6 @@ def running(submit: Submit) -> Run:
     run = submit(**ENDLESS)
     run.until(lambda status: status.stage == "Training")
     return run
-
-
-def versions_of(kube: Kube, model: str) -> list[str]:
-    with kube.s3() as s3:
-        listed = s3.list_objects_v2(Bucket="trainyard", Prefix=f"models/{model}/")
-    return [item["Key"] for item in listed.get("Contents", [])]
 
 
 def test_cancel_by_kubectl_deletes_the_pod_and_keeps_the_record(kube: Kube, running: Run) -> None:
@@ -52,7 +47,7 @@ def test_cancel_saves_what_is_trained_by_then(kube: Kube, submit: Submit) -> Non
     (saved,) = status.models
     assert saved.partial
     assert saved.version in str(status.message)
-    files = versions_of(kube, str(status.model))
+    files = keys(kube, f"models/{status.model}/")
     assert f"models/{status.model}/neural-net/{saved.version}/manifest.json" in files
     assert not any(name.endswith("current.json") for name in files)
     assert run.pods == []

@@ -1,27 +1,17 @@
 """A Model through all of its life: promoted, rejected, promoted, rolled back, used by its name."""
 
 import json
-import secrets
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from trainyard_devtools import churn
 from trainyard_devtools.kube import Kube
-from trainyard_devtools.repo import BUCKET
-from trainyard_schema import (
-    CurrentPointer,
-    Manifest,
-    ModelStatus,
-    ModelType,
-    Phase,
-    TransitionRecord,
-    VersionKey,
-    names,
-)
-from trainyard_schema.artifacts import champion_key, history_prefix
+from trainyard_schema import ModelStatus
 
+from .models import LiveModel
 from .scoring import score, trainyard
+from .store import versions
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 OPERATOR = "app.kubernetes.io/component=controller"
@@ -30,93 +20,12 @@ BAD: dict[str, Any] = {"n_estimators": 1, "max_depth": 1}
 GOOD: dict[str, Any] = {"n_estimators": 200, "max_depth": 4, "learning_rate": 0.05}
 
 
-class LiveModel:
-    """A Model in the cluster."""
-
-    def __init__(self, kube: Kube, dataset: str, **spec: Any) -> None:
-        self.kube = kube
-        self.name = f"test-model-{secrets.token_hex(3)}"
-        self._retrained = 0
-        data = {"uri": dataset, "target": churn.TARGET, "exclude": [churn.ID]}
-        training = {"modelType": "xgboost", "data": data, "hyperparameters": FAIR}
-        kube.apply(
-            {
-                "apiVersion": names.API_VERSION,
-                "kind": names.MODEL_KIND,
-                "metadata": {"name": self.name},
-                "spec": {"template": {"spec": training}, **spec},
-            }
-        )
-
-    @property
-    def status(self) -> ModelStatus:
-        text = self.kube.kubectl("get", "model", self.name, "-o", "json")
-        return ModelStatus.from_stored(json.loads(text).get("status", {}))
-
-    def until(self, path: str, value: object, timeout: int = 300) -> ModelStatus:
-        """The status once a field has a value."""
-        wanted = f"--for=jsonpath={{.status.{path}}}={value}"
-        self.kube.kubectl("wait", f"model/{self.name}", wanted, f"--timeout={timeout}s")
-        return self.status
-
-    def annotate(self, **annotations: str) -> None:
-        pairs = [f"{names.GROUP}/{key}={value}" for key, value in annotations.items()]
-        self.kube.kubectl("annotate", "model", self.name, *pairs, "--overwrite")
-
-    def retrain(self, hyperparameters: dict[str, Any]) -> ModelStatus:
-        """Train with these; the status once it was decided about the run."""
-        # A merge patch would keep what is not named.
-        patch = [
-            {
-                "op": "replace",
-                "path": "/spec/template/spec/hyperparameters",
-                "value": hyperparameters,
-            }
-        ]
-        self.kube.kubectl("patch", "model", self.name, "--type=json", "-p", json.dumps(patch))
-        self._retrained += 1
-        self.annotate(retrain=str(self._retrained))
-        self.until("lastHandledRetrain", self._retrained)
-        uid = self.kube.kubectl("get", "model", self.name, "-o", "jsonpath={.metadata.uid}")
-        run = names.requested_run_name(self.name, uid, str(self._retrained))
-        status = self.until("lastVerdict.run", run)
-        assert status.last_run is not None
-        assert (status.last_run.name, status.last_run.phase) == (run, Phase.SUCCEEDED)
-        return status
-
-    def champion(self, transition: int) -> str:
-        """The champion's version, once the store names it."""
-        status = self.until("published", transition, timeout=120)
-        assert status.champion is not None
-        assert status.champion.transition == transition
-        pointer = CurrentPointer.model_validate_json(self.read(champion_key(self.name)))
-        assert (pointer.version, pointer.transition) == (status.champion.version, transition)
-        assert pointer.uri == status.champion.uri
-        return pointer.version
-
-    def read(self, key: str) -> bytes:
-        with self.kube.s3() as s3:
-            body: bytes = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-        return body
-
-    def history(self) -> list[TransitionRecord]:
-        keys = [key for key in self.keys() if key.startswith(history_prefix(self.name))]
-        return [TransitionRecord.model_validate_json(self.read(key)) for key in keys]
-
-    def manifest(self, version: str) -> Manifest:
-        key = VersionKey(self.name, ModelType.XGBOOST, version).manifest
-        return Manifest.model_validate_json(self.read(key))
-
-    def keys(self) -> list[str]:
-        with self.kube.s3() as s3:
-            listed = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"models/{self.name}/")
-        return [item["Key"] for item in listed.get("Contents", [])]
-
-
 @pytest.fixture
 def gated(kube: Kube, dataset: str) -> Iterator[LiveModel]:
     gate = {"metric": "roc_auc", "floor": 0.7, "margin": 0.01}
-    one = LiveModel(kube, dataset, promotion={"gate": gate}, historyLimits={"versions": 0})
+    data = {"uri": dataset, "target": churn.TARGET, "exclude": [churn.ID]}
+    training = {"modelType": "xgboost", "data": data, "hyperparameters": FAIR}
+    one = LiveModel(kube, training, promotion={"gate": gate}, historyLimits={"versions": 0})
     yield one
     kube.kubectl("delete", "model", one.name, "--wait=false")
 
@@ -127,18 +36,18 @@ def outcome(status: ModelStatus) -> str:
 
 
 def test_the_whole_life_of_a_champion(kube: Kube, gated: LiveModel) -> None:
-    status = gated.retrain(FAIR)
+    status = gated.retrain(hyperparameters=FAIR)
     assert outcome(status) == "Promoted", status.to_json()
     fair = gated.champion(1)
 
-    status = gated.retrain(BAD)
+    status = gated.retrain(hyperparameters=BAD)
     assert outcome(status) == "Rejected", status.to_json()
     assert status.last_verdict is not None
     bad = status.last_verdict.version
     assert any("roc_auc" in reason for reason in status.last_verdict.reasons)
     assert gated.champion(1) == fair
 
-    status = gated.retrain(GOOD)
+    status = gated.retrain(hyperparameters=GOOD)
     assert outcome(status) == "Promoted", status.to_json()
     good = gated.champion(2)
     assert len({fair, bad, good}) == 3
@@ -176,16 +85,16 @@ def test_the_whole_life_of_a_champion(kube: Kube, gated: LiveModel) -> None:
     assert f"xgboost/{good}" in told
 
     # Nobody uses the rejected version, and none beside those in use are to be kept.
-    gated.retrain(BAD)
-    versions = {key.version for key in map(VersionKey.from_manifest_key, gated.keys()) if key}
-    assert {fair, good} <= versions
-    assert bad not in versions
+    gated.retrain(hyperparameters=BAD)
+    left = versions(kube, gated.name)
+    assert {fair, good} <= left
+    assert bad not in left
 
 
 def test_the_operator_may_be_killed_at_any_time(kube: Kube, gated: LiveModel) -> None:
-    gated.retrain(FAIR)
+    gated.retrain(hyperparameters=FAIR)
     first = gated.champion(1)
-    gated.retrain(GOOD)
+    gated.retrain(hyperparameters=GOOD)
     second = gated.champion(2)
     for number in range(3, 6):
         gated.annotate(rollback=str(number))
@@ -198,7 +107,7 @@ def test_the_operator_may_be_killed_at_any_time(kube: Kube, gated: LiveModel) ->
 
 
 def test_a_model_that_is_created_again_has_its_champion(kube: Kube, gated: LiveModel) -> None:
-    gated.retrain(FAIR)
+    gated.retrain(hyperparameters=FAIR)
     champion = gated.champion(1)
     text = kube.kubectl("get", "model", gated.name, "-o", "json")
     document = json.loads(text)

@@ -1,7 +1,6 @@
 """Each model type end to end: TrainingJob, Job, pod, object store, and back to predictions."""
 
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +9,21 @@ import pytest
 from trainyard_devtools import churn
 from trainyard_devtools.kube import Kube
 from trainyard_devtools.repo import BUCKET, ROOT
-from trainyard_schema import Manifest, ModelType, ModelVersion, Phase
+from trainyard_schema import CurrentPointer, ModelType, ModelVersion, Phase
 
 from .conftest import Submit
 from .jobs import condition
 from .scoring import score
+from .store import key_of, manifest_of, read
 
 pytestmark = pytest.mark.cluster
+POINTER = "models/test-current/xgboost/current.json"
 TELCO = ROOT.parent / "shared" / "data" / "telco-churn.csv"
 
 
-def read_json(kube: Kube, key: str) -> Any:
-    with kube.s3() as s3:
-        return json.load(s3.get_object(Bucket=BUCKET, Key=key)["Body"])
-
-
-def key_of(uri: str) -> str:
-    return uri.removeprefix(f"s3://{BUCKET}/")
+def current(kube: Kube) -> str:
+    """The version that is current."""
+    return CurrentPointer.model_validate_json(read(kube, POINTER)).version
 
 
 def test_all_types_are_trained_and_score_raw_rows_again(kube: Kube, submit: Submit) -> None:
@@ -49,7 +46,7 @@ def test_all_types_are_trained_and_score_raw_rows_again(kube: Kube, submit: Subm
 
 
 def check_manifest(kube: Kube, model: ModelVersion) -> None:
-    manifest = Manifest.model_validate(read_json(kube, key_of(model.uri) + "manifest.json"))
+    manifest = manifest_of(kube, model)
     assert manifest.version == model.version
     assert manifest.rows == churn.ROWS
     assert manifest.data[0].etag
@@ -72,19 +69,18 @@ def test_parquet_trains_as_well(kube: Kube, submit: Submit) -> None:
 
 def test_overwrite_decides_which_version_is_current(kube: Kube, submit: Submit) -> None:
     quick: dict[str, Any] = {"model": "test-current", "hyperparameters": {"n_estimators": 5}}
-    pointer = "models/test-current/xgboost/current.json"
     with kube.s3() as s3:
-        s3.delete_object(Bucket=BUCKET, Key=pointer)
+        s3.delete_object(Bucket=BUCKET, Key=POINTER)
     first = submit(**quick).until_phase(Phase.SUCCEEDED).models[0]
-    assert read_json(kube, pointer)["version"] == first.version
+    assert current(kube) == first.version
     assert first.current
 
     beside = submit(**quick).until_phase(Phase.SUCCEEDED).models[0]
-    assert read_json(kube, pointer)["version"] == first.version
+    assert current(kube) == first.version
     assert not beside.current
 
     over = submit(**quick, overwrite=True).until_phase(Phase.SUCCEEDED).models[0]
-    assert read_json(kube, pointer)["version"] == over.version
+    assert current(kube) == over.version
     assert over.current
 
 

@@ -28,9 +28,9 @@ def gateway_binary(log: Path) -> Path:
     module = [(_SOURCE / name).read_text() for name in ("go.mod", "go.sum")]
 
     def build(target: Path) -> None:
+        go = go_command(module[0], log)
         run(
-            (go_command(module[0], log), "build", "-trimpath", "-ldflags", "-s -w")
-            + ("-o", str(target), _PACKAGE),
+            (go, "build", "-trimpath", "-ldflags", "-s -w", "-o", str(target), _PACKAGE),
             cwd=_SOURCE,
             log=log,
             env={"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"},

@@ -1,5 +1,6 @@
 """The one place that talks to the Kubernetes API, and what its errors mean."""
 
+import asyncio
 import copy
 import json
 import re
@@ -119,6 +120,7 @@ class Cluster:
         self._namespace = namespace
         self._api: CustomObjectsApi | None = None
         self._core: CoreV1Api | None = None
+        self._checking: asyncio.Task[Document] | None = None
 
     async def __aenter__(self) -> Self:
         configuration = await _configuration()
@@ -157,8 +159,23 @@ class Cluster:
         return answer
 
     async def check(self) -> None:
-        """Raises `UnavailableError` unless TrainingJobs can be read."""
-        await self.call("list", TRAINING_JOB, limit=1, _request_timeout=_PROBE_TIMEOUT_SECONDS)
+        """Raises `UnavailableError` unless TrainingJobs can be read.
+
+        Anybody may ask, without a token: at any time, one request serves all who do.
+        """
+        if self._checking is None:
+            self._checking = asyncio.create_task(
+                self.call("list", TRAINING_JOB, limit=1, _request_timeout=_PROBE_TIMEOUT_SECONDS)
+            )
+            self._checking.add_done_callback(self._checked)
+        # Shielded: the one who happens to be first may go away.
+        await asyncio.shield(self._checking)
+
+    def _checked(self, task: asyncio.Task[Document]) -> None:
+        self._checking = None
+        if not task.cancelled():
+            # Also where nobody waits for it any more.
+            task.exception()
 
     async def list(self, kind: Kind) -> tuple[list[Document], str]:
         """All objects of a kind at one moment, in no order, and its resourceVersion.

@@ -4,6 +4,7 @@ The paths of the retrain document have a shape of their own, which the document 
 `{"success": false, "error": …, "details": …}`. Which one a path has is decided here alone.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -88,6 +89,15 @@ class Failure(BaseModel):
     details: str = Field(description="What happened and what to do about it.")
 
 
+class ErrorResponse(JSONResponse):
+    """JSON that can repeat whatever the request had in it."""
+
+    def render(self, content: Any) -> bytes:
+        """The bytes; half of a surrogate pair stays the escape that it came as."""
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8", "backslashreplace")
+
+
 class Problem(HTTPException):
     """An error to answer with. `detail` says what happened and what to do about it."""
 
@@ -129,7 +139,7 @@ def problem_response(
         request_id=structlog.contextvars.get_contextvars().get("request_id"),
     )
     members = document.model_dump(mode="json")
-    return JSONResponse(
+    return ErrorResponse(
         {name: value for name, value in members.items() if value not in (None, [])},
         status_code=status,
         headers=headers,
@@ -155,7 +165,7 @@ def _failure_response(
     elif path in _RETRAIN_PATHS and status == HTTPStatus.INTERNAL_SERVER_ERROR:
         error = _INITIATE
     failure = Failure(error=error, details=detail)
-    return JSONResponse(failure.model_dump(), status_code=int(status), headers=headers)
+    return ErrorResponse(failure.model_dump(), status_code=int(status), headers=headers)
 
 
 def invalid(errors: list[FieldError]) -> Problem:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from localcluster.commands import run
 from localcluster.errors import LocalclusterError
+from localcluster.files import locked
+from localcluster.layout import cache_root
 
 PROGRAMS = {
     "containerd": "containerd",
@@ -58,7 +60,8 @@ def install(packages: list[str], log: Path) -> None:
         )
     advice = f"Try it by hand to see more: {command}"
     environment = {"DEBIAN_FRONTEND": "noninteractive"}
-    with _no_daemons():
+    # Two installations at once would refuse each other, and take the policy from each other.
+    with locked(cache_root() / "packages.lock"), _no_daemons():
         run(("apt-get", "update", "--quiet"), log=log, advice=advice)
         run(
             ("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages),

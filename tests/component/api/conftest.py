@@ -5,8 +5,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import httpx
 import jwt
@@ -19,6 +21,17 @@ NAMESPACE = "api-dev"
 JOBS = f"/apis/{names.API_VERSION}/namespaces/{NAMESPACE}/{names.PLURAL}"
 RBAC = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}"
 _SECRET = os.urandom(32).hex()
+_SETTINGS = {
+    "NAMESPACE": NAMESPACE,
+    "DATA_URI": "s3://trainyard/datasets/churn.csv",
+    "TARGET": "churned",
+    "EXCLUDE": '["customer_id"]',
+    "JWT_SECRET": _SECRET,
+    "BUCKET": "trainyard",
+    "DATABASE_URL": "postgresql://127.0.0.1:1/none",
+    "S3_ENDPOINT_URL": "http://127.0.0.1:1",
+    "LOG_LEVEL": "debug",
+}
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +51,8 @@ def rest(kubernetes: ControlPlane) -> Rest:
             "resources": [names.MODEL_PLURAL],
             "verbs": ["get", "list", "patch", "watch"],
         },
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+        {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
     ]
     rest.post(f"{RBAC}/roles", {"metadata": {"name": API}, "rules": rules})
     bind(rest)
@@ -71,37 +86,44 @@ class Server:
         return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30)
 
 
+class Serve(Protocol):
+    """Starts a replica; it is stopped when the test ends."""
+
+    def __call__(self, *, kubeconfig: Path | None = None, **settings: str) -> Server: ...
+
+
 @pytest.fixture
-def server(kubernetes: ControlPlane, rest: Rest, tmp_path: Path) -> Iterator[Server]:
-    (port,) = free_ports(1)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "KUBECONFIG": str(kubernetes.kubeconfigs[API]),
-        "AWS_ACCESS_KEY_ID": "none",
-        "AWS_SECRET_ACCESS_KEY": "none",
-        **{
-            f"TRAINYARD_API_{name}": value
-            for name, value in {
-                "NAMESPACE": NAMESPACE,
-                "DATA_URI": "s3://trainyard/datasets/churn.csv",
-                "TARGET": "churned",
-                "EXCLUDE": '["customer_id"]',
-                "JWT_SECRET": _SECRET,
-                "BUCKET": "trainyard",
-                "DATABASE_URL": "postgresql://127.0.0.1:1/none",
-                "S3_ENDPOINT_URL": "http://127.0.0.1:1",
-                "PORT": str(port),
-                "LOG_LEVEL": "debug",
-            }.items()
-        },
-    }
-    log = tmp_path / "api.log"
-    url = f"http://127.0.0.1:{port}"
-    now = int(time.time())
-    claims = {"sub": "tests", "iss": "trainyard", "aud": "trainyard", "iat": now, "exp": now + 600}
-    command = [str(Path(sys.executable).with_name("trainyard-api"))]
-    with program(command, log, env=environment) as process:
-        wait_until_ok(process, f"{url}/readyz", log)
-        yield Server(process, url, jwt.encode(claims, _SECRET, algorithm="HS256"), log)
-    assert _SECRET not in log.read_text()
+def serve(kubernetes: ControlPlane, rest: Rest, tmp_path: Path) -> Iterator[Serve]:
+    logs: list[Path] = []
+    with ExitStack() as running:
+
+        def serve(*, kubeconfig: Path | None = None, **settings: str) -> Server:
+            (port,) = free_ports(1)
+            environment = {
+                "PATH": os.environ["PATH"],
+                "KUBECONFIG": str(kubeconfig or kubernetes.kubeconfigs[API]),
+                "AWS_ACCESS_KEY_ID": "none",
+                "AWS_SECRET_ACCESS_KEY": "none",
+            }
+            settings = {**_SETTINGS, "PORT": str(port), **settings}
+            environment |= {f"TRAINYARD_API_{name}": value for name, value in settings.items()}
+            log = tmp_path / f"api-{port}.log"
+            logs.append(log)
+            url = f"http://127.0.0.1:{port}"
+            command = [str(Path(sys.executable).with_name("trainyard-api"))]
+            process = running.enter_context(program(command, log, env=environment))
+            wait_until_ok(process, f"{url}/readyz", log)
+            now = int(time.time())
+            claims: dict[str, Any] = {"sub": "tests", "iss": "trainyard", "aud": "trainyard"}
+            claims |= {"iat": now, "exp": now + 600}
+            return Server(process, url, jwt.encode(claims, _SECRET, algorithm="HS256"), log)
+
+        yield serve
+    for log in logs:
+        assert _SECRET not in log.read_text()
     rest.delete(JOBS)
+
+
+@pytest.fixture
+def server(serve: Serve) -> Server:
+    return serve()

@@ -5,7 +5,6 @@ from typing import Any
 
 from trainyard_schema import (
     CurrentPointer,
-    Manifest,
     ModelStatus,
     ModelType,
     RunResult,
@@ -14,6 +13,7 @@ from trainyard_schema import (
 )
 from trainyard_schema.artifacts import champion_key, history_prefix
 
+from ...manifests import manifest_of
 from ..object_store import BUCKET, S3Server
 from .models import ModelLab
 
@@ -40,32 +40,9 @@ class ChampionLab:
     def file(self, name: str, version: str, **more: Any) -> VersionKey:
         """A version in the object store."""
         key = VersionKey(name, XGBOOST, version)
-        manifest = {
-            "model": name,
-            "modelType": XGBOOST,
-            "version": version,
-            "createdAt": "2026-11-20T10:00:00Z",
-            "task": "binary",
-            "data": [],
-            "rows": 10,
-            "trainingRows": 8,
-            "holdoutRows": 2,
-            "target": "churned",
-            "exclude": [],
-            "holdoutFraction": 0.2,
-            "hyperparameters": {},
-            "seed": 42,
-            "metrics": [],
-            "files": [{"name": "model.ubj", "sizeBytes": 1, "sha256": "ab" * 32}],
-            "durationSeconds": 2.5,
-            "image": "trainer:1",
-            "libraries": {},
-            "trainingJob": f"lab/by-hand-{version[:8]}",
-            "trainingJobUid": "u1",
-            **more,
-        }
+        manifest = manifest_of(key, **{"trainingJob": f"lab/by-hand-{version[:8]}", **more})
         self.s3.put(key.prefix + "model.ubj", "x")
-        self.s3.put(key.manifest, Manifest.model_validate(manifest).to_json())
+        self.s3.put(key.manifest, manifest.to_json())
         return key
 
     def train(self, name: str, version: str, *, passed: bool = True, **verdict: Any) -> str:

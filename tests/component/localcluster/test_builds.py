@@ -12,6 +12,7 @@ import localcluster
 
 pytestmark = [
     pytest.mark.component,
+    pytest.mark.alone,  # it looks at the mounts of all builds
     pytest.mark.skipif(os.geteuid() != 0, reason="builds mount file systems, as root"),
 ]
 

@@ -1,5 +1,6 @@
 """What becomes of the API server's errors."""
 
+import asyncio
 import json
 import ssl
 from pathlib import Path
@@ -9,9 +10,9 @@ import httpx
 import pytest
 from kubernetes.aio.client import ApiException
 from kubernetes.aio.config import kube_config
-from trainyard_api.cluster import Cluster
+from trainyard_api.cluster import Cluster, UnavailableError
 
-from .fake import FakeApi, api_error
+from .fake import FakeApi, FakeCluster, api_error
 
 RBAC = (
     'trainingjobs.trainyard.dev is forbidden: User "system:serviceaccount:ns:api" cannot '
@@ -86,6 +87,22 @@ async def test_ready_only_while_training_jobs_can_be_read(
     fail(cluster, TimeoutError())
     assert (await anonymous.get("/readyz")).status_code == 503
     assert (await anonymous.get("/healthz")).status_code == 200
+
+
+async def test_a_flood_of_probes_is_one_request_at_a_time(cluster: FakeApi) -> None:
+    served = FakeCluster(cluster)
+    await asyncio.gather(*(served.check() for _ in range(100)))
+    assert cluster.calls == ["list"]
+    fail(cluster, TimeoutError())
+    refused = await asyncio.gather(*(served.check() for _ in range(100)), return_exceptions=True)
+    assert {type(error) for error in refused} == {UnavailableError}
+    assert cluster.calls == ["list", "list"]
+    # The first to ask goes away; nobody else is the worse for it.
+    cluster.fault = lambda _: None
+    first, second = (asyncio.create_task(served.check()) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    await second
 
 
 async def test_an_error_without_a_status_document(

@@ -19,6 +19,9 @@ from localcluster.supervisor import (
     component_environment,
 )
 
+# Its components would be in the lifecycle tests' picture of the machine.
+pytestmark = pytest.mark.alone
+
 SERVE = (
     "import socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen();\n"
     "while True: s.accept()"

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import structlog
-from trainyard_schema import Manifest, ManifestFile, ModelVersion, Reason, RunResult, Stage
+from trainyard_schema import (
+    Manifest,
+    ManifestFile,
+    ModelVersion,
+    Reason,
+    RunResult,
+    Stage,
+    VersionKey,
+)
 from trainyard_schema.artifacts import MANIFEST
 from trainyard_schema.names import POD_UID_ENV
 
@@ -126,21 +134,13 @@ def file_version(attempt: Attempt, trained: Trained, folder: Path) -> RunResult:
     publication.publish(manifest, manifest_file)
     if not partial:
         publication.record(fingerprint)
-    # What is to be judged becomes current by promotion, or not at all; a part of it never does.
-    may_be_current = config.gate is None and not partial
-    current = may_be_current and publication.make_current(manifest_file, overwrite=config.overwrite)
+    # A part of a version never becomes current.
+    current = not partial and _make_current(attempt, publication, manifest_file)
     attempt.tracker.advance(1.0)
     return RunResult(
         model_type=model_type,
-        version=ModelVersion(
-            model_type=model_type,
-            version=key.version,
-            uri=publication.uri,
-            sha256=entries[0].sha256,
-            size_bytes=entries[0].size_bytes,
-            current=current,
-            partial=partial or None,
-            duration_seconds=round(time.monotonic() - attempt.started, 3),
+        version=_version(
+            attempt, key, publication.uri, entries[0], current=current, partial=partial or None
         ),
         metrics=metrics,
         # Another attempt follows unless it was a cancel.
@@ -158,22 +158,42 @@ def reuse_version(attempt: Attempt, found: Found, scratch: Path) -> RunResult:
     _log.info("nothing has changed, so nothing is trained", uri=publication.uri)
     manifest_file = scratch / MANIFEST
     manifest_file.write_bytes(found.body)
-    current = attempt.config.gate is None and publication.make_current(
-        manifest_file, overwrite=attempt.config.overwrite
-    )
+    current = _make_current(attempt, publication, manifest_file)
     attempt.tracker.advance(1.0)
-    model_file = found.model_file
     return RunResult(
         model_type=attempt.model_type,
-        version=ModelVersion(
-            model_type=attempt.model_type,
-            version=found.key.version,
-            uri=publication.uri,
-            sha256=model_file.sha256,
-            size_bytes=model_file.size_bytes,
-            current=current,
-            unchanged=True,
-            duration_seconds=round(time.monotonic() - attempt.started, 3),
+        version=_version(
+            attempt, found.key, publication.uri, found.model_file, current=current, unchanged=True
         ),
         metrics=found.manifest.metrics,
+    )
+
+
+def _make_current(attempt: Attempt, publication: Publication, manifest: Path) -> bool:
+    """What is to be judged becomes current by promotion, or not at all."""
+    config = attempt.config
+    return config.gate is None and publication.make_current(manifest, overwrite=config.overwrite)
+
+
+def _version(
+    attempt: Attempt,
+    key: VersionKey,
+    uri: str,
+    model_file: ManifestFile,
+    *,
+    current: bool,
+    partial: bool | None = None,
+    unchanged: bool | None = None,
+) -> ModelVersion:
+    """The version as the result has it."""
+    return ModelVersion(
+        model_type=key.model_type,
+        version=key.version,
+        uri=uri,
+        sha256=model_file.sha256,
+        size_bytes=model_file.size_bytes,
+        current=current,
+        partial=partial,
+        unchanged=unchanged,
+        duration_seconds=round(time.monotonic() - attempt.started, 3),
     )

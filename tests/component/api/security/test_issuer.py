@@ -120,8 +120,8 @@ async def test_a_storm_an_outage_and_an_attacker(start: Start, issuer: Issuer) -
             for header in ("jku", "x5u"):
                 headers = {header: f"{attacker.url}/keys"}
                 assert (await me(client, sign(OTHER, kid=kid, headers=headers))).status_code == 401
-            headers = {"jwk": jwk(OTHER, kid)}
-            assert (await me(client, sign(OTHER, kid=kid, headers=headers))).status_code == 401
+            brought = {"jwk": jwk(OTHER, kid)}
+            assert (await me(client, sign(OTHER, kid=kid, headers=brought))).status_code == 401
         assert attacker.asked == []
 
         for role, status in (("viewer", 200), ("root", 403)):

@@ -43,6 +43,17 @@ def test_each_operation_names_the_role_it_needs(app: FastAPI) -> None:
     assert found == expected
 
 
+# The same bytes are the same dataset; and who calls POST /retrain knows of no key.
+WITHOUT_KEY = {"/api/upload", "/api/v1/datasets", "/retrain"}
+
+
+def test_each_post_takes_an_idempotency_key(app: FastAPI) -> None:
+    for (method, path), operation in operations(app).items():
+        if method == "POST" and path not in WITHOUT_KEY:
+            headers = [parameter["name"] for parameter in operation.get("parameters", ())]
+            assert "idempotency-key" in headers, f"{path}: its router needs IdempotentRoute"
+
+
 def test_nothing_is_served_that_is_not_in_the_document(app: FastAPI) -> None:
     described = {path for _, path in operations(app)}
     served = set(_paths(app.routes))

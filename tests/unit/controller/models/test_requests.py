@@ -8,8 +8,9 @@ from trainyard_controller.models import requests
 from trainyard_controller.models.objects import Model
 from trainyard_controller.models.requests import Found
 from trainyard_controller.models.transition import has_room
-from trainyard_schema import Candidate, Manifest, ModelStatus, names
+from trainyard_schema import Candidate, ModelStatus, ModelType, VersionKey, names
 
+from ....manifests import manifest_of
 from .samples import V1, V2, V3, at, champion, model_document, uri_of
 
 NOW = at("25T09:00")
@@ -25,6 +26,8 @@ CANDIDATE = Candidate.model_validate(
         "reasons": ["spec.promotion.approval is manual"],
     }
 )
+METRIC = {"modelType": "xgboost", "name": "roc_auc", "value": "0.8123456", "split": "holdout"}
+FILE = {"name": "model.ubj", "sizeBytes": 10, "sha256": "99" * 32}
 STATUS = ModelStatus(
     champion=champion(V2, 2), previous=champion(), published=2, candidates=[CANDIDATE]
 )
@@ -53,33 +56,8 @@ def managed(manager: str, time: str, *annotations: str) -> dict[str, Any]:
 
 
 def found(version: str, **more: Any) -> Found:
-    manifest = {
-        "model": "churn",
-        "modelType": "xgboost",
-        "version": version,
-        "createdAt": "2026-11-20T10:00:00Z",
-        "task": "binary",
-        "data": [],
-        "rows": 10,
-        "trainingRows": 8,
-        "holdoutRows": 2,
-        "target": "churned",
-        "exclude": [],
-        "holdoutFraction": 0.2,
-        "hyperparameters": {},
-        "seed": 42,
-        "metrics": [
-            {"modelType": "xgboost", "name": "roc_auc", "value": "0.8123456", "split": "holdout"}
-        ],
-        "files": [{"name": "model.ubj", "sizeBytes": 10, "sha256": "99" * 32}],
-        "durationSeconds": 2.5,
-        "image": "trainer:1",
-        "libraries": {},
-        "trainingJob": "lab/churn-1",
-        "trainingJobUid": "u1",
-        **more,
-    }
-    return Found(uri_of(version), Manifest.model_validate(manifest))
+    key = VersionKey("churn", ModelType.XGBOOST, version)
+    return Found(uri_of(version), manifest_of(key, **more))
 
 
 def answered(one: Model, there: Found | None = None) -> tuple[ModelStatus, str]:
@@ -140,9 +118,10 @@ def test_a_candidate_is_approved_with_its_verdict() -> None:
 
 def test_any_whole_version_can_be_chosen_and_what_is_known_is_its_manifests() -> None:
     old = "20260101T000000Z-00000001"
+    known = {"trainingJob": "lab/churn-1", "metrics": [METRIC], "files": [FILE]}
     one = asking(promote=f"{old} the last good one")
     assert requests.wanted_version(one) == old
-    status, event = answered(one, found(old))
+    status, event = answered(one, found(old, **known))
     assert status.champion is not None
     assert status.champion.to_dict() == {
         "modelType": "xgboost",
