@@ -1,4 +1,4 @@
-"""`trainyard predict` as the process that a shell starts."""
+"""`trainyard-trainer predict` as the process that a shell starts."""
 
 import io
 import os

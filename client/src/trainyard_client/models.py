@@ -1,9 +1,11 @@
 """Models and their champions: `client.models`."""
 
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from trainyard_client.errors import WaitTimeoutError
 from trainyard_client.paging import items
 from trainyard_client.transport import Transport, segment
 from trainyard_client.views import (
@@ -14,6 +16,7 @@ from trainyard_client.views import (
     Transition,
 )
 
+POLL_SECONDS: Final = 1.0
 _PATH: Final = "/api/v1/models"
 
 
@@ -55,6 +58,20 @@ class Models:
     def rollback(self, model: str, *, reason: str | None = None) -> Accepted:
         """Make the previous champion the champion; a second rollback undoes the first."""
         return Accepted.model_validate(self._decide(model, "rollback", reason=reason))
+
+    def answer(self, accepted: Accepted, *, timeout: float | None = None) -> Model:
+        """The Model once the operator has answered a decision; its `refusal` tells whether it was
+        refused. Raises `WaitTimeoutError`.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            model = self.get(accepted.model)
+            # One that is not there any more was answered before the next one was let in.
+            if all(one.answered for one in model.requests if one.id == accepted.id):
+                return model
+            if end is not None and time.monotonic() + POLL_SECONDS > end:
+                raise WaitTimeoutError(f"the operator has not answered within {timeout:g} s")
+            time.sleep(POLL_SECONDS)
 
     def history(self, model: str, *, at: datetime | None = None) -> Iterator[Transition]:
         """Which version was the champion when, by whom, and why; newest first.

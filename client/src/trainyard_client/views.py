@@ -111,14 +111,39 @@ class Candidate(View):
     reasons: tuple[str, ...] = Field(default=(), description="Why it was not promoted at once.")
 
 
+class ModelRequest(View):
+    """The latest request of one kind that stands on a Model."""
+
+    kind: str = Field(description="retrain, promote (an approval as well), reject or rollback.")
+    id: str | None = Field(default=None, description="None: it was not made over REST.")
+    answered: bool = Field(description="Done or refused: `message` and the history tell.")
+
+
 class Model(View):
-    """What is retrained, judged and promoted. Name and status; the rest as the API tells it."""
+    """A Model: what it is trained from and when, its champion, and what was asked of it."""
 
     name: str
+    model_type: str
+    data_uri: str
+    target: str
+    schedule: str | None = Field(default=None, description="Cron; None: on request only.")
+    time_zone: str = "UTC"
+    suspend: bool = False
     champion: ChampionView | None = None
-    previous: ChampionView | None = None
+    previous: ChampionView | None = Field(default=None, description="What a rollback goes back to.")
     candidates: tuple[Candidate, ...] = ()
-    message: str | None = None
+    active: tuple[str, ...] = Field(default=(), description="Trainings that have not ended.")
+    next_schedule_time: datetime | None = None
+    message: str | None = Field(
+        default=None, description="What a request waits for, or why it was refused."
+    )
+    requests: tuple[ModelRequest, ...] = ()
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the operator refused the latest request; None: it did not."""
+        told = self.message or ""
+        return told if told.startswith("refused to ") else None
 
 
 class Version(View):
@@ -190,7 +215,12 @@ class Comparison(View):
 
 
 class Accepted(View):
-    """A decision that the operator will carry out."""
+    """A decision that the operator carries out within seconds."""
+
+    id: str = Field(description="Of the request, as the Model's `requests` have it.")
+    model: str
+    decision: str = Field(description="promote, approve, reject or rollback.")
+    version: str | None = None
 
 
 class RetrainRun(View):

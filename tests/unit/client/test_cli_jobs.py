@@ -72,7 +72,7 @@ def test_a_list_of_names_is_for_scripts(api: Api, trainyard: Trainyard) -> None:
 def test_all_about_one(api: Api, trainyard: Trainyard) -> None:
     api.answers(ONE, Answer(200, DONE))
     done = trainyard("status", "churn")
-    assert "Status:   completed\n" in done.out
+    assert "Status:  completed\n" in done.out
     assert "HOLDOUT    XGBOOST   NEURAL-NET\nlog_loss   0.4100    0.3900\n" in done.out
     assert f"xgboost   yes       1.2 MB   {VERSION['uri']}\n" in done.out
     assert json.loads(trainyard("status", "churn", "-o", "json").out)["metrics"] == METRICS

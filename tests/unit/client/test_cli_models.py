@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from trainyard_client import models
 
 from .api import Answer, Api, problem
 from .cli import Done, Trainyard
@@ -90,30 +91,81 @@ def test_the_champion_of_a_time(api: Api, trainyard: Trainyard) -> None:
     assert "write a time as" in trainyard("models", "history", "churn", "--at", "noon").err
 
 
-@pytest.mark.parametrize(
-    ("words", "action", "body"),
-    [
-        (
-            ("promote", "churn", A, "--reason", "better"),
-            "promote",
-            {"version": A, "reason": "better"},
-        ),
-        (("promote", "churn", A), "promote", {"version": A}),
-        (("approve", "churn", A), "approve", {"version": A}),
-        (("reject", "churn", A), "reject", {"version": A}),
-        (("rollback", "churn"), "rollback", {}),
-    ],
-)
+ACCEPTED = {"id": "req-1", "model": "churn", "decision": "promote", "version": A}
+MODEL: dict[str, Any] = {
+    "name": "churn",
+    "model_type": "xgboost",
+    "data_uri": "s3://trainyard/churn.csv",
+    "target": "churned",
+    "schedule": "0 3 * * *",
+    "time_zone": "Europe/Lisbon",
+    "champion": {"model_type": "xgboost", "version": B, "metric": "roc_auc=0.84"},
+    "candidates": [{"model_type": "xgboost", "version": A, "reasons": ["by hand", "odd"]}],
+    "message": None,
+    "requests": [{"kind": "promote", "id": "req-1", "value": f"{A} req-1", "answered": True}],
+    "surprise": 1,
+}
+
+
+def test_the_list_and_one(api: Api, trainyard: Trainyard) -> None:
+    api.answers(f"GET {MODELS}", Answer(200, {"items": [MODEL], "next_cursor": None}))
+    _, line = trainyard("models", "list").out.splitlines()
+    assert line.split() == ["churn", B, "xgboost", "roc_auc=0.84", "-", "1", "-"]
+    api.answers(f"GET {MODELS}/churn", Answer(200, MODEL))
+    told = trainyard("models", "show", "churn").out
+    assert "Trains:   xgboost on s3://trainyard/churn.csv, target churned\n" in told
+    assert "Schedule: 0 3 * * * (Europe/Lisbon)\n" in told
+    assert told.splitlines()[-1].split() == [A, "xgboost", "-", "-", "by", "hand;", "odd"]
+    assert json.loads(trainyard("models", "show", "churn", "-o", "json").out) == MODEL
+
+
+DECISIONS = [
+    (("promote", "churn", A, "--reason", "better"), "promote", {"version": A, "reason": "better"}),
+    (("promote", "churn", A), "promote", {"version": A}),
+    (("approve", "churn", A), "approve", {"version": A}),
+    (("reject", "churn", A), "reject", {"version": A}),
+    (("rollback", "churn"), "rollback", {}),
+]
+
+
+@pytest.mark.parametrize(("words", "action", "body"), DECISIONS)
 def test_decisions(
     *, api: Api, trainyard: Trainyard, words: tuple[str, ...], action: str, body: Any
 ) -> None:
-    api.answers(f"POST {MODELS}/churn/{action}", Answer(202, {"id": "r1"}))
+    api.answers(f"POST {MODELS}/churn/{action}", Answer(202, ACCEPTED))
     done = trainyard(*words)
     assert (done.code, done.out) == (0, "")
-    assert "\nNext:\n  trainyard " in done.err
+    assert "\nNext:\n  trainyard models show churn\n" in done.err
     assert api.requests[0].json == body
     assert api.requests[0].headers["idempotency-key"]
-    assert json.loads(trainyard(*words, "-o", "json").out) == {"id": "r1"}
+    assert json.loads(trainyard(*words, "-o", "json").out) == ACCEPTED
+
+
+@pytest.mark.parametrize(("words", "action", "_"), DECISIONS)
+def test_waiting_for_the_operator(
+    *,
+    api: Api,
+    trainyard: Trainyard,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    action: str,
+    _: Any,
+) -> None:
+    monkeypatch.setattr(models, "POLL_SECONDS", 0.02)
+    api.answers(f"POST {MODELS}/churn/{action}", Answer(202, ACCEPTED))
+    [request] = MODEL["requests"]
+    open_request = Answer(200, MODEL | {"requests": [request | {"answered": False}]})
+    api.answers(f"GET {MODELS}/churn", open_request, open_request, Answer(200, MODEL))
+    done = trainyard(*words, "--wait")
+    assert done.code == 0
+    assert f"Champion: {B} (xgboost)\n" in done.out
+    refused = MODEL | {"message": "refused to roll back: there is no previous champion"}
+    api.answers(f"GET {MODELS}/churn", Answer(200, refused))
+    done = trainyard(*words, "--wait", "-o", "name")
+    assert (done.code, done.out) == (3, "churn\n")
+    assert "The operator refused to roll back" in done.err
+    api.answers(f"GET {MODELS}/churn", open_request)
+    assert trainyard(*words, "--wait", "--timeout", "0.1").code == 5
 
 
 def test_a_decision_that_is_refused(api: Api, trainyard: Trainyard) -> None:

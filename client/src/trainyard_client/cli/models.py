@@ -38,6 +38,7 @@ _MODELS = {
     "METRIC": lambda model: model.champion and model.champion.metric,
     "SINCE": lambda model: model.champion and model.champion.since,
     "CANDIDATES": lambda model: len(model.candidates),
+    "NEXT RUN": lambda model: model.next_schedule_time,
 }
 _VERSIONS = {
     "VERSION": lambda version: version.version,
@@ -72,7 +73,7 @@ def list_models(client: Client, *, output: OutputOption = Output.TABLE) -> None:
 
 def show(client: Client, *, model: ModelName, output: OutputOption = Output.TABLE) -> None:
     """Show a Model: its champion, what awaits approval, and what it waits for."""
-    print_one(client.models.get(model), output, model, _describe)
+    print_one(client.models.get(model), output, model, describe)
 
 
 def versions(
@@ -154,11 +155,17 @@ def _time(text: str) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _describe(model: Model) -> None:
+def describe(model: Model) -> None:
+    """Print all about a Model that a person may have to act on."""
     champion, previous = model.champion, model.previous
     print_fields(
         {
             "Name": model.name,
+            "Trains": f"{model.model_type} on {model.data_uri}, target {model.target}",
+            "Schedule": model.schedule and f"{model.schedule} ({model.time_zone})",
+            "Suspended": model.suspend or None,
+            "Next run": model.next_schedule_time and ago(model.next_schedule_time),
+            "Active": ", ".join(model.active) or None,
             "Champion": champion and f"{champion.version} ({champion.model_type})",
             "Metric": champion and champion.metric,
             "Since": champion and champion.since and f"{ago(champion.since)} ago",

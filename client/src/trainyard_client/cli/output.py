@@ -149,10 +149,10 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None
 def print_fields(fields: Mapping[str, object]) -> None:
     """Names and values, one a line; what is None is left out."""
     out = console()
-    width = max((len(name) for name in fields), default=0)
-    for name, value in fields.items():
-        if value is not None:
-            out.print(Text(f"{name}:".ljust(width + 2), style="bold") + cell(value))
+    told = {name: value for name, value in fields.items() if value is not None}
+    width = max((len(name) for name in told), default=0) + 2
+    for name, value in told.items():
+        out.print(Text(f"{name}:".ljust(width), style="bold") + cell(value))
 
 
 def cell(value: object) -> Text:
