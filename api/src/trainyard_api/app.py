@@ -26,10 +26,11 @@ from trainyard_api.objects import Models, TrainingJobs
 from trainyard_api.retraining.data import TrainingData
 from trainyard_api.retraining.reconciler import Reconciler
 from trainyard_api.retraining.service import Retraining
-from trainyard_api.routes import health, jobs, models, retrain, upload
+from trainyard_api.routes import health, jobs, models, plans, retrain, upload
 from trainyard_api.routes.v1 import datasets as v1_datasets
 from trainyard_api.routes.v1 import jobs as v1_jobs
 from trainyard_api.routes.v1 import logs, me, retrains, versions
+from trainyard_api.routes.v1 import models as v1_models
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore, StoreError
 from trainyard_api.watching.cache import ObjectCache
@@ -122,6 +123,7 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     # models before jobs: /train/models/available is no model type.
     for resource in (
         health, models, jobs, v1_jobs, logs, me, versions, v1_datasets, upload, retrain, retrains,
+        v1_models, plans,
     ):  # fmt: skip
         app.include_router(resource.router)
     problems.install(app)

@@ -102,8 +102,8 @@ def serve(kubernetes: ControlPlane, rest: Rest, tmp_path: Path) -> Iterator[Serv
             environment = {
                 "PATH": os.environ["PATH"],
                 "KUBECONFIG": str(kubeconfig or kubernetes.kubeconfigs[API]),
-                "AWS_ACCESS_KEY_ID": "none",
-                "AWS_SECRET_ACCESS_KEY": "none",
+                "AWS_ACCESS_KEY_ID": os.environ.get("AWS_ACCESS_KEY_ID", "none"),
+                "AWS_SECRET_ACCESS_KEY": os.environ.get("AWS_SECRET_ACCESS_KEY", "none"),
             }
             settings = {**_SETTINGS, "PORT": str(port), **settings}
             environment |= {f"TRAINYARD_API_{name}": value for name, value in settings.items()}
