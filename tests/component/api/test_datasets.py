@@ -14,7 +14,7 @@ import pytest
 from trainyard_api.datasets.sweeping import sweep
 from trainyard_api.store import Bucket
 
-from ..conftest import Aloud
+from ...conftest import Aloud
 from ..control_plane import wait_for
 from ..object_store import BUCKET
 from ..s3_gateway import CREDENTIALS, Gateway, gateway, gateway_binary
