@@ -48,7 +48,9 @@ async def history(
         str | None,
         Query(
             min_length=1,
-            max_length=255,
+            max_length=256,
+            # Postgres takes no NUL in a text.
+            pattern=r"^[^\x00]+$",
             description="For admins: whose history, by subject or by id.",
         ),
     ] = None,
