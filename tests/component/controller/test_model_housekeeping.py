@@ -141,6 +141,7 @@ def test_what_only_the_operator_can_tell_is_a_condition_and_mends(
         template={"spec": {"hyperparameters": {"max_dept": None, "max_depth": 3}}},
     )
     models.run(name)
+    models.seen(name)
     assert models.ready(name)[:2] == ("True", "Scheduled")
 
 
