@@ -65,7 +65,7 @@ class Postgres:
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self.log.read_text()
-        probe = [str(self.bin / "pg_isready"), "-q", "-h127.0.0.1", f"-p{self.port}"]
+        probe = [str(self.bin / "pg_isready"), "-q", "-h127.0.0.1", f"-p{self.port}", f"-U{_USER}"]
         return subprocess.run(probe, check=False).returncode == 0
 
     def stop(self) -> None:
@@ -78,10 +78,15 @@ class Postgres:
     def kill(self) -> None:
         """Every process of the server at once, as when its machine loses power."""
         assert self._process is not None
-        for process in self._processes():
+        processes = self._frozen()
+        for process in reversed(processes):
             os.kill(process, signal.SIGKILL)
         self._process.wait(30)
         self._process = None
+        # Until then they hold the memory that a new server would share with them.
+        wait_for(
+            "all of its processes have ended", lambda: {*map(_state, processes)} <= {None, "Z"}
+        )
 
     @contextmanager
     def killed(self) -> Iterator[None]:
@@ -95,7 +100,7 @@ class Postgres:
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Connections stay, new ones are accepted by the kernel, and nothing answers."""
-        processes = self._processes()
+        processes = self._frozen()
         for process in processes:
             os.kill(process, signal.SIGSTOP)
         try:
@@ -104,10 +109,12 @@ class Postgres:
             for process in reversed(processes):
                 os.kill(process, signal.SIGCONT)
 
-    def _processes(self) -> list[int]:
-        """The postmaster first, since it is what starts others."""
+    def _frozen(self) -> list[int]:
+        """All processes. The postmaster is the first, and stopped: it starts and buries none."""
         assert self._process is not None
         server = self._process.pid
+        os.kill(server, signal.SIGSTOP)
+        wait_for("the postmaster is stopped", lambda: _state(server) == "T")
         children = Path(f"/proc/{server}/task/{server}/children").read_text()
         return [server, *map(int, children.split())]
 
@@ -127,6 +134,14 @@ class Postgres:
     def _run(self, program: str, *arguments: str) -> None:
         options = ["-h127.0.0.1", f"-p{self.port}", f"-U{_USER}"]
         subprocess.run([str(self.bin / program), *options, *arguments], check=True)
+
+
+def _state(process: int) -> str | None:
+    """R, S, T, Z …; None if it is gone."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return None
 
 
 def migrate(url: str) -> None:

@@ -1,6 +1,7 @@
 """Whatever is killed, deleted or away in between, every row ends and gives its slot back."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -98,6 +99,30 @@ def test_a_replica_that_is_killed(yard: Yard, replica: Replica) -> None:
     assert [run["status"] for run in row["runs"]] == ["completed", "failed", "failed"]
     assert [yard.requested(name) for name in ("unasked", *ALL[1:])] == [None] * 3
     assert not [row for row in listed(replica) if row["completed_at"] is None]
+
+
+HANGING = """
+import asyncio
+from trainyard_api.objects import Models
+async def hang(self, *args, **kwargs):
+    await asyncio.Event().wait()
+Models.annotate = hang
+"""
+
+
+def test_a_request_that_takes_too_long(yard: Yard, replica: Replica) -> None:
+    name = yard.model("slow")
+    start = time.monotonic()
+    answer = yard.start(HANGING).post({"model_type": name}, "slow")
+    assert answer.status_code == 500
+    assert answer.json() == {
+        "success": False,
+        "error": "Failed to initiate model retraining",
+        "details": "Timeout waiting for Python service",
+    }
+    assert time.monotonic() - start > 30
+    row = ended(replica, only(replica, "slow")["job_id"], 40)
+    assert row["error_message"] == "the API was interrupted before it had asked the Model"
 
 
 async def test_postgres_killed_in_mid_request(

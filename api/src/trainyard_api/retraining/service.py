@@ -85,9 +85,7 @@ class Retraining:
         """
         targets, problem = await self._select(request)
         async with self._database.begin() as session:
-            admitted = await admit(
-                session, request, targets, self._limits, problem=_as_retrain_error(problem)
-            )
+            # Before the lock that all others wait for.
             past = {
                 target.name: merged(
                     await recorded_runs(session, target.name),
@@ -95,6 +93,9 @@ class Retraining:
                 )
                 for target in targets
             }
+            admitted = await admit(
+                session, request, targets, self._limits, problem=_as_retrain_error(problem)
+            )
         if problem is not None:
             raise problem
         self._on_admitted()
