@@ -18,6 +18,7 @@ from trainyard_api.database import Database, DatabaseUnavailableError
 from trainyard_api.database.engine import RETRY_AFTER_SECONDS
 from trainyard_api.datasets.service import Datasets
 from trainyard_api.datasets.sweeping import sweeping
+from trainyard_api.feedback.service import FeedbackTables
 from trainyard_api.idempotency import pruning
 from trainyard_api.job_logs import JobLogs
 from trainyard_api.jobs import TrainingJob
@@ -27,6 +28,7 @@ from trainyard_api.objects import Models, TrainingJobs
 from trainyard_api.retraining.data import TrainingData
 from trainyard_api.retraining.reconciler import Reconciler
 from trainyard_api.retraining.service import Retraining
+from trainyard_api.routes import feedback as feedback_routes
 from trainyard_api.routes import health, history, jobs, models, plans, retrain, upload
 from trainyard_api.routes.v1 import alerts as v1_alerts
 from trainyard_api.routes.v1 import datasets as v1_datasets
@@ -50,6 +52,7 @@ _TAGS: Final = [
     {"name": "models", "description": "What trainings left in the object store."},
     {"name": "versions", "description": "Versions of a model, compared and in their history."},
     {"name": "datasets", "description": "Upload tables to train on."},
+    {"name": "feedback", "description": "Tell what really came of predictions."},
     {"name": "audit", "description": "Who asked for what, and what became of it."},
     {"name": "alerts", "description": "Failures that somebody should hear of."},
     {"name": "retraining", "description": "Have Models trained again, and see who did."},
@@ -89,6 +92,8 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
         on_admitted=reconciler.wake,
     )
 
+    feedback = FeedbackTables(database, store.bucket)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with (
@@ -106,6 +111,7 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
             pruning(database),
             running(reflectors),
             sweeping(datasets.bucket),
+            feedback.repairing(),
             reconciler.running(),
         ):
             yield
@@ -132,6 +138,7 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     app.state.authenticator = authenticator
     app.state.database = database
     app.state.retraining = retraining
+    app.state.feedback = feedback
     app.state.metrics = metrics
 
     # What is asked most comes first: routes are tried in their order.
@@ -146,6 +153,7 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
         v1_models,
         v1_datasets,
         upload,
+        feedback_routes,
         retrain,
         retrains,
         history,

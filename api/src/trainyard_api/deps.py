@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from trainyard_api.cluster import Cluster
 from trainyard_api.database import Database
 from trainyard_api.datasets.service import Datasets
+from trainyard_api.feedback.service import FeedbackTables
 from trainyard_api.job_logs import JobLogs
 from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
@@ -79,6 +80,11 @@ async def _retraining(request: Request) -> Retraining:
     return retraining
 
 
+async def _feedback(request: Request) -> FeedbackTables:
+    feedback: FeedbackTables = request.app.state.feedback
+    return feedback
+
+
 SettingsDep = Annotated[Settings, Depends(_settings)]
 ClusterDep = Annotated[Cluster, Depends(_cluster)]
 TrainingJobsDep = Annotated[TrainingJobs, Depends(_training_jobs)]
@@ -93,3 +99,4 @@ MetricsDep = Annotated[Metrics, Depends(_metrics)]
 DatasetsDep = Annotated[Datasets, Depends(_datasets)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 RetrainingDep = Annotated[Retraining, Depends(_retraining)]
+FeedbackDep = Annotated[FeedbackTables, Depends(_feedback)]

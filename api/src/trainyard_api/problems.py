@@ -147,6 +147,7 @@ def problem_response(
     )
 
 
+_MOST_ERRORS: Final = 20
 _RETRAIN_PATHS: Final = ("/api/retrain", "/retrain")
 _INITIATE: Final = "Failed to initiate model retraining"
 
@@ -193,7 +194,9 @@ async def _on_http_exception(_: Request, error: Exception) -> JSONResponse:
 
 async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    problem = invalid([_field_error(item) for item in error.errors()])
+    found = error.errors()
+    # A list of rows may have as many errors as rows; nobody reads them all.
+    problem = invalid([_field_error(item) for item in found[:_MOST_ERRORS]])
     return problem_response(problem.status_code, problem.detail, errors=problem.errors)
 
 

@@ -15,7 +15,9 @@ import jwt
 import pytest
 from trainyard_schema import names
 
+from ...conftest import Aloud
 from ..control_plane import API, ControlPlane, Rest, free_ports, program, wait_until_ok
+from ..s3_gateway import CREDENTIALS, Gateway, gateway, gateway_binary
 
 NAMESPACE = "api-dev"
 JOBS = f"/apis/{names.API_VERSION}/namespaces/{NAMESPACE}/{names.PLURAL}"
@@ -32,6 +34,24 @@ _SETTINGS = {
     "S3_ENDPOINT_URL": "http://127.0.0.1:1",
     "LOG_LEVEL": "debug",
 }
+
+
+@pytest.fixture(scope="module")
+def _gateway(aloud: Aloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    folder = tmp_path_factory.mktemp("s3-gateway")
+    with aloud():
+        binary = gateway_binary(folder / "go-build.log")
+    with gateway(binary, folder) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(_gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Gateway:
+    """A real S3 server with an empty bucket, and its credentials in the environment."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    _gateway.empty()
+    return _gateway
 
 
 @pytest.fixture(scope="session")

@@ -123,8 +123,8 @@ class Yard:
         environment = {
             "PATH": os.environ["PATH"],
             "KUBECONFIG": str(self.kubernetes.kubeconfigs[API]),
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": os.environ.get("AWS_ACCESS_KEY_ID", "test"),
+            "AWS_SECRET_ACCESS_KEY": os.environ.get("AWS_SECRET_ACCESS_KEY", "test"),
             **{f"TRAINYARD_API_{name}": value for name, value in given.items()},
         }
         command = [sys.executable, "-c", sabotage + _PROGRAM]

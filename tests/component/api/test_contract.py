@@ -11,6 +11,7 @@ from trainyard_schema import names
 from ..control_plane import ControlPlane
 from ..object_store import S3Server
 from .replicas import Replica, Yard, token, yard_of
+from .versions import point, put_version
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(600)]
 
@@ -45,6 +46,8 @@ def yard(
     kubernetes: ControlPlane, database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Yard]:
     store = S3Server()
+    version = put_version(store, age="number", plan="category")
+    point(store, version.champion, version)
     folder = tmp_path_factory.mktemp("contract")
     with yard_of(kubernetes, database_url, store.url, folder) as yard:
         yard.model(MODEL, marked=True)

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,9 @@ import pytest
 from trainyard_api.datasets.sweeping import sweep
 from trainyard_api.store import Bucket
 
-from ...conftest import Aloud
 from ..control_plane import wait_for
 from ..object_store import BUCKET
-from ..s3_gateway import CREDENTIALS, Gateway, gateway, gateway_binary
+from ..s3_gateway import Gateway
 from .conftest import Serve, Server
 
 pytestmark = pytest.mark.component
@@ -26,23 +25,6 @@ MIB = 1 << 20
 TABLE = b"age,plan,churned\n31,basic,no\n44,pro,yes\n"
 ID = hashlib.sha256(TABLE).hexdigest()
 CSV = {"Content-Type": "text/csv"}
-
-
-@pytest.fixture(scope="module")
-def _gateway(aloud: Aloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    folder = tmp_path_factory.mktemp("s3-gateway")
-    with aloud():
-        binary = gateway_binary(folder / "go-build.log")
-    with gateway(binary, folder) as server:
-        yield server
-
-
-@pytest.fixture
-def s3(_gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Gateway:
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
-    _gateway.empty()
-    return _gateway
 
 
 @pytest.fixture

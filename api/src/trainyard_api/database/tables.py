@@ -182,3 +182,45 @@ class Alerting(Base):
     __tablename__ = "alerting"
 
     since: Mapped[datetime] = mapped_column(primary_key=True, server_default=func.now())
+
+
+class Feedback(Base):
+    """One request with true outcomes of a version's predictions: the outbox of their table."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (
+        Index(None, "model", "created_at"),
+        Index(
+            "feedback_unwritten_idx",
+            "created_at",
+            "id",
+            postgresql_where=text("written_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    usuario_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(User.id))
+    model: Mapped[str] = mapped_column(String(63))
+    model_type: Mapped[str] = mapped_column(String(16))
+    version: Mapped[str] = mapped_column(String(64))
+    columns: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """Of the table: the version may be gone by the time that it is written."""
+    object_key: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    written_at: Mapped[datetime | None]
+    """When the table was in the object store."""
+
+
+class FeedbackRow(Base):
+    """What was known, what was predicted, and what came true."""
+
+    __tablename__ = "feedback_rows"
+
+    feedback_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey(Feedback.id, ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """Of the row in its request, from 0."""
+    features: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    prediction: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
+    outcome: Mapped[Any] = mapped_column(JSONB, nullable=False)

@@ -56,16 +56,19 @@ class TrainingData:
         if sum(table.size_bytes for table in tables) >= _SMALL_BYTES:
             return
         try:
-            rows = [await self._rows(table) for table in tables]
+            rows = 0
+            for table in tables:
+                rows += await self._rows(table)
+                if rows >= MIN_ROWS:
+                    return
         except InvalidDatasetError as error:
             log.info("training data that may be no table", uri=uri, why=str(error))
             return
-        if sum(rows) < MIN_ROWS:
-            raise RetrainError(
-                f"{_INSUFFICIENT}: {uri} of Model {model} has {sum(rows)} rows, and at least "
-                f"{MIN_ROWS} are needed",
-                status=400,
-            )
+        raise RetrainError(
+            f"{_INSUFFICIENT}: {uri} of Model {model} has {rows} rows, and at least "
+            f"{MIN_ROWS} are needed",
+            status=400,
+        )
 
     async def _entries(self, key: str) -> list[Entry]:
         return await self._bucket.entries(key, until=None if key.endswith("/") else f"{key}\0")

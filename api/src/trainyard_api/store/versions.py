@@ -15,7 +15,7 @@ from trainyard_schema import (
     TransitionRecord,
     VersionKey,
 )
-from trainyard_schema.artifacts import MODELS_PREFIX, VERDICT, history_prefix
+from trainyard_schema.artifacts import MODELS_PREFIX, VERDICT, champion_key, history_prefix
 
 from trainyard_api.store.bucket import Bucket
 
@@ -80,6 +80,17 @@ class ModelStore:
         manifests = await self.bucket.get_all([key.manifest for key in keys])
         present = [key for key, body in zip(keys, manifests, strict=True) if body is not None]
         return (await self.read(present[:1]))[0] if present else None
+
+    async def consumed(self, model: str) -> str | None:
+        """The version that consumers load: the champion, else the newest of the current ones."""
+        places = [champion_key(model), *(VersionKey(model, one, "").current for one in ModelType)]
+        bodies = await self.bucket.get_all(places)
+        champion, *current = [
+            self._parse(key, body, CurrentPointer) for key, body in zip(places, bodies, strict=True)
+        ]
+        if champion is not None:
+            return champion.version
+        return max((one.version for one in current if one is not None), default=None)
 
     async def document(self, key: VersionKey, name: str) -> dict[str, Any] | None:
         """A JSON file of a version; None where it is not there, or is none."""
