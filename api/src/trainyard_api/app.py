@@ -32,6 +32,7 @@ from trainyard_api.routes import feedback as feedback_routes
 from trainyard_api.routes import health, history, jobs, models, plans, retrain, upload
 from trainyard_api.routes.v1 import alerts as v1_alerts
 from trainyard_api.routes.v1 import datasets as v1_datasets
+from trainyard_api.routes.v1 import feedback as v1_feedback
 from trainyard_api.routes.v1 import jobs as v1_jobs
 from trainyard_api.routes.v1 import logs, me, retrains, versions
 from trainyard_api.routes.v1 import models as v1_models
@@ -154,6 +155,7 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
         v1_datasets,
         upload,
         feedback_routes,
+        v1_feedback,
         retrain,
         retrains,
         history,

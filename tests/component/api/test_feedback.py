@@ -295,3 +295,37 @@ async def test_a_key_makes_one_of_two(
     assert len({one["feedback_id"] for one in (first, *others)}) == 3
     assert await sql.fetchval("SELECT count(*) FROM feedback_rows") == 3
     assert len(tables(s3)) == 3
+
+
+async def test_how_right_predictions_were(
+    yard: Yard, s3: Gateway, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    put_version(s3, age="number")
+    put_version(s3, V2, classes=[], age="number")
+    replica = yard.start()
+
+    def predicted(prediction: Any, outcome: Any) -> dict[str, Any]:
+        return {"features": {"age": 1}, "prediction": prediction, "outcome": outcome}
+
+    answers = ("no", "no"), ("yes", "no"), ("no", "no"), (None, "yes")
+    for answer in answers:
+        first = await kept(replica, predicted(*answer))
+    second = await kept(replica, predicted(10, 12.5), predicted(3.0, 3), version=V2)
+    # So new that the repair leaves it alone.
+    later = "written_at = NULL, created_at = created_at + interval '1 hour'"
+    await sql.execute(f"UPDATE feedback SET {later} WHERE version = $1", V2)
+    async with replica.client(role="viewer") as client:
+        path = "/api/v1/models/churn/feedback"
+        newest = (await client.get(path, params={"limit": 1})).json()
+        oldest = (await client.get(path, params={"cursor": newest["next_cursor"]})).json()
+        assert (await client.get(path.replace("churn", "other"))).json()["items"] == []
+        assert (await client.get(path, params={"cursor": "AAAA"})).status_code == 422
+    [numbers], [classes] = newest["items"], oldest["items"]
+    assert oldest["next_cursor"] is None
+    assert (numbers["version"], numbers["uri"]) == (V2, second["uri"])
+    assert (numbers["rows"], numbers["predicted"], numbers["unwritten"]) == (2, 2, 2)
+    assert (numbers["accuracy"], numbers["mean_absolute_error"]) == (None, 1.25)
+    assert (classes["version"], classes["uri"]) == (V1, first["uri"])
+    assert (classes["rows"], classes["predicted"], classes["unwritten"]) == (4, 3, 0)
+    assert (classes["accuracy"], classes["mean_absolute_error"]) == (pytest.approx(2 / 3), None)
+    assert classes["first_at"] < classes["last_at"]

@@ -1,6 +1,7 @@
 """Versions of a model in an object store, as far as feedback looks at them."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from trainyard_schema import CurrentPointer, Manifest, ModelType, VersionKey
@@ -13,7 +14,12 @@ FEATURES = {"age": "number", "code": "category", "member": "boolean", "since": "
 
 
 def put_version(
-    s3: Any, version: str = V1, *, model_type: str = "xgboost", **features: str
+    s3: Any,
+    version: str = V1,
+    *,
+    model_type: str = "xgboost",
+    classes: Sequence[Any] = ("no", "yes"),
+    **features: str,
 ) -> VersionKey:
     key = VersionKey("churn", ModelType(model_type), version)
     manifest = Manifest.model_validate(
@@ -31,7 +37,7 @@ def put_version(
         "modelType": model_type,
         "task": "binary",
         "target": "churned",
-        "classes": ["no", "yes"],
+        "classes": list(classes),
         "features": [{"name": name, "kind": kind} for name, kind in (features or FEATURES).items()],
         "threshold": 0.4,
     }
