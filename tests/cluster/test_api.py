@@ -89,7 +89,8 @@ def test_a_run_followed_by_its_events_and_its_log(
         "model": "test-api-live",
         "modelType": "xgboost",
         "data": {"uri": dataset, "target": TARGET, "exclude": ["customer_id"]},
-        "hyperparameters": {"n_estimators": 20},
+        # Long enough to be seen running.
+        "hyperparameters": {"n_estimators": 1000, "early_stopping_rounds": 0},
     }
     answer = api.post("/api/v1/jobs", json={"spec": spec})
     assert answer.status_code == 202, answer.text

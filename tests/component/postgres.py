@@ -144,14 +144,15 @@ def _state(process: int) -> str | None:
         return None
 
 
-def migrate(url: str) -> None:
-    """Run `trainyard-api migrate`."""
+def migrate(url: str) -> str:
+    """Run `trainyard-api migrate`; its log."""
     program = str(Path(sys.executable).with_name("trainyard-api"))
     environment = {"PATH": os.environ["PATH"], "TRAINYARD_API_DATABASE_URL": url}
     ended = subprocess.run(
         [program, "migrate"], env=environment, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
 
 
 @contextmanager

@@ -10,21 +10,21 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 
-from trainyard_api import problems
 from trainyard_api.alerts.service import alerting
 from trainyard_api.auth import Authenticator
 from trainyard_api.cluster import MODEL, TRAINING_JOB, Cluster, RefusedError, UnavailableError
+from trainyard_api.cluster.cache import ObjectCache
+from trainyard_api.cluster.reflector import Reflector, running
 from trainyard_api.database import Database, DatabaseUnavailableError
 from trainyard_api.database.engine import RETRY_AFTER_SECONDS
 from trainyard_api.datasets.service import Datasets
 from trainyard_api.datasets.sweeping import sweeping
 from trainyard_api.feedback.service import FeedbackTables
+from trainyard_api.http import problems
+from trainyard_api.http.middleware import LimitBody, Observe
 from trainyard_api.idempotency import pruning
-from trainyard_api.job_logs import JobLogs
-from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
-from trainyard_api.middleware import LimitBody, Observe
-from trainyard_api.objects import Models, TrainingJobs
+from trainyard_api.models.objects import Models
 from trainyard_api.retraining.data import TrainingData
 from trainyard_api.retraining.reconciler import Reconciler
 from trainyard_api.retraining.service import Retraining
@@ -38,8 +38,9 @@ from trainyard_api.routes.v1 import logs, me, retrains, versions
 from trainyard_api.routes.v1 import models as v1_models
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore, StoreError
-from trainyard_api.watching.cache import ObjectCache
-from trainyard_api.watching.reflector import Reflector, running
+from trainyard_api.trainings.logs import JobLogs
+from trainyard_api.trainings.objects import TrainingJobs
+from trainyard_api.trainings.training_job import TrainingJob
 
 _STORE_RETRY_SECONDS: Final = 10
 

@@ -5,17 +5,18 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from trainyard_api.cluster import Cluster
+from trainyard_api.cluster.cache import ObjectCache
 from trainyard_api.database import Database
 from trainyard_api.datasets.service import Datasets
 from trainyard_api.feedback.service import FeedbackTables
-from trainyard_api.job_logs import JobLogs
-from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
-from trainyard_api.objects import Models, TrainingJobs
+from trainyard_api.models.objects import Models
 from trainyard_api.retraining.service import Retraining
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore
-from trainyard_api.watching.cache import ObjectCache
+from trainyard_api.trainings.logs import JobLogs
+from trainyard_api.trainings.objects import TrainingJobs
+from trainyard_api.trainings.training_job import TrainingJob
 
 # Coroutines, because FastAPI would run plain functions in a thread each.
 

@@ -10,12 +10,12 @@ import uvicorn
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from trainyard_api import logs
+from trainyard_api import log_output as logs
 from trainyard_api.app import create_app
 from trainyard_api.cluster import Cluster
 from trainyard_api.database import DatabaseUnavailableError
 from trainyard_api.database.migrate import migrate
-from trainyard_api.patience import PatientProtocol
+from trainyard_api.http.patience import PatientProtocol
 from trainyard_api.settings import DatabaseSettings, Settings, explain_settings
 from trainyard_api.store import ModelStore
 

@@ -76,6 +76,21 @@ async def test_two_migrations_at_once(empty_url: str) -> None:
         assert (await session.scalars(select(User))).all() == []
 
 
+def test_the_database_of_a_newer_version_is_left_as_it_is(empty_url: str) -> None:
+    """As after `helm rollback`."""
+    migrate(empty_url)
+    asyncio.run(set_revision(empty_url, "9999"))
+    assert "newer version" in migrate(empty_url)
+
+
+async def set_revision(url: str, revision: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("UPDATE alembic_version SET version_num = $1", revision)
+    finally:
+        await connection.close()
+
+
 async def test_without_tables_it_says_what_to_do(empty_url: str) -> None:
     async with Database(empty_url) as database:
         with pytest.raises(DatabaseUnavailableError, match="run trainyard-api migrate"):

@@ -15,13 +15,13 @@ import jwt
 import pytest
 from fastapi import APIRouter, FastAPI, Response
 from sqlalchemy import func, select, update
-from trainyard_api import problems
 from trainyard_api.auth import Authenticator, TrainerDep
 from trainyard_api.database import Database, DatabaseUnavailableError
 from trainyard_api.database.tables import IdempotencyKey
+from trainyard_api.http import problems
+from trainyard_api.http.problems import Problem, problem_response
 from trainyard_api.idempotency import IdempotentRoute, pruning
 from trainyard_api.idempotency.keys import Claim, keep, prune, release, take
-from trainyard_api.problems import Problem, problem_response
 from trainyard_api.settings import Settings
 
 from ..postgres import Postgres

@@ -34,7 +34,7 @@ owner.{method} = killed
 """
 
 
-ANNOTATE = ("annotate", "trainyard_api.objects:Models")
+ANNOTATE = ("annotate", "trainyard_api.models.objects:Models")
 RECORD = ("_record", "trainyard_api.retraining.service:Retraining")
 
 
@@ -103,7 +103,7 @@ def test_a_replica_that_is_killed(yard: Yard, replica: Replica) -> None:
 
 HANGING = """
 import asyncio
-from trainyard_api.objects import Models
+from trainyard_api.models.objects import Models
 async def hang(self, *args, **kwargs):
     await asyncio.Event().wait()
 Models.annotate = hang

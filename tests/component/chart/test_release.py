@@ -2,7 +2,7 @@
 
 import base64
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
@@ -24,12 +24,12 @@ def namespace(kubernetes: ControlPlane) -> str:
 
 
 @pytest.fixture
-def install(helm: list[str], kubernetes: ControlPlane, namespace: str) -> Install:
+def install(helm: list[str], kubernetes: ControlPlane, namespace: str) -> Iterator[Install]:
     """Install or upgrade the release, without waiting for its pods: there is no node."""
+    where = ["-n", namespace, "--kubeconfig", str(kubernetes.kubeconfigs[ADMIN])]
 
     def run(**values: str) -> None:
-        command = [*helm, "upgrade", "--install", "trainyard", str(CHART), "-n", namespace]
-        command += ["--kubeconfig", str(kubernetes.kubeconfigs[ADMIN])]
+        command = [*helm, "upgrade", "--install", "trainyard", str(CHART), *where]
         # The tests' own CRDs are there.
         for key, value in {"crds.enabled": "false", **values}.items():
             typed = value in {"true", "false"} or value.isdecimal()
@@ -37,7 +37,9 @@ def install(helm: list[str], kubernetes: ControlPlane, namespace: str) -> Instal
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
-    return run
+    yield run
+    # Others look for releases in all namespaces.
+    subprocess.run([*helm, "uninstall", "trainyard", *where], capture_output=True, check=True)
 
 
 @pytest.fixture

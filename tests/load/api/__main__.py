@@ -151,7 +151,7 @@ def _measure(folder: Path) -> dict[str, Any]:
             figures["retrains_admitted_of_50"] = answers["200"]
             figures["retrain_answers"] = dict(answers)
             rest.delete(MODELS)
-        with env.replicas(2, RETRAIN_CONCURRENCY="1000") as replicas:
+        with env.replicas(2, RETRAIN_CONCURRENT="1000") as replicas:
             figures["lost"] = asyncio.run(_killed(env, replicas))
     return figures
 

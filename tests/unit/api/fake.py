@@ -11,7 +11,7 @@ from typing import Any, Self, cast
 
 from kubernetes.aio.client import ApiException, CoreV1Api, CustomObjectsApi
 from trainyard_api.cluster import Cluster
-from trainyard_api.watching.cache import ObjectCache
+from trainyard_api.cluster.cache import ObjectCache
 from trainyard_schema import names
 
 Fault = Callable[[str], None]

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from structlog.testing import capture_logs
-from trainyard_api.limits import Limits
+from trainyard_api.http.limits import Limits
+from trainyard_api.http.middleware import Observe
 from trainyard_api.metrics import Metrics
-from trainyard_api.middleware import Observe
 
 from .fake import FakeApi
 

@@ -10,7 +10,7 @@ from trainyard_client.cli.main import app
 from trainyard_devtools.repo import ROOT
 
 BLOCK = re.compile(r"```sh\n(.*?)```", flags=re.DOTALL)
-COMMAND = re.compile(r"(?:kubectl )?trainyard (?!COMMAND)(.*)")
+COMMAND = re.compile(r"(?:^|[(|;&`])\s*(?:kubectl )?trainyard (?!COMMAND)(.*)")
 PAGES = (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "charts/trainyard/templates/NOTES.txt")
 ROOT_COMMAND: Any = typer.main.get_command(app)
 

@@ -9,12 +9,12 @@ import structlog
 from trainyard_api.alerts import outbox
 from trainyard_api.alerts.causes import Cause, cause_of_retrain, cause_of_run
 from trainyard_api.cluster import UnavailableError
+from trainyard_api.cluster.cache import ObjectCache
+from trainyard_api.cluster.subscription import Subscription
 from trainyard_api.database import Database, DatabaseUnavailableError
 from trainyard_api.database.tables import AlertState, RetrainRun
-from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
-from trainyard_api.watching.cache import ObjectCache
-from trainyard_api.watching.subscription import Subscription
+from trainyard_api.trainings.training_job import TrainingJob
 
 log = structlog.get_logger()
 

@@ -16,9 +16,9 @@ from trainyard_api.cluster import (
     RefusedError,
     UnavailableError,
 )
+from trainyard_api.cluster.cache import ObjectCache
 from trainyard_api.database import Database, DatabaseUnavailableError
 from trainyard_api.database.tables import Alert
-from trainyard_api.watching.cache import ObjectCache
 
 log = structlog.get_logger()
 

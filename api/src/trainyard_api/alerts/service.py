@@ -11,11 +11,11 @@ from trainyard_api.alerts.events import Announcer
 from trainyard_api.alerts.signature import signing_key
 from trainyard_api.alerts.webhook import Webhook
 from trainyard_api.cluster import Cluster
+from trainyard_api.cluster.cache import ObjectCache
 from trainyard_api.database import Database
-from trainyard_api.jobs import TrainingJob
 from trainyard_api.metrics import Metrics
 from trainyard_api.settings import Settings
-from trainyard_api.watching.cache import ObjectCache
+from trainyard_api.trainings.training_job import TrainingJob
 
 
 @asynccontextmanager

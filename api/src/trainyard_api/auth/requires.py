@@ -10,7 +10,7 @@ from fastapi.security.base import SecurityBase
 from trainyard_api.auth.keys import KeysUnavailableError
 from trainyard_api.auth.roles import Identity, Role
 from trainyard_api.auth.tokens import InvalidTokenError, NoRoleError, Verifier
-from trainyard_api.problems import Problem, unavailable
+from trainyard_api.http.problems import Problem, unavailable
 
 _KEYS_RETRY_SECONDS: Final = 5
 

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from fastapi.openapi.models import HTTPBase as HTTPBaseModel
 from fastapi.security.base import SecurityBase
 
-from trainyard_api.problems import Problem
+from trainyard_api.http.problems import Problem
 from trainyard_api.settings import Settings
 
 

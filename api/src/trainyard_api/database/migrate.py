@@ -6,6 +6,8 @@ import stamina
 import structlog
 from alembic import command
 from alembic.config import Config
+from alembic.script.revision import ResolutionError
+from alembic.util.exc import CommandError
 
 from trainyard_api.database.engine import DatabaseUnavailableError
 
@@ -28,6 +30,15 @@ def migrate(url: str) -> None:
 
     Several at once are safe: one works, the others wait for it. A database that does not answer
     yet is waited for. Raises `DatabaseUnavailableError` where that is of no use.
+
+    The tables of a newer version stay as they are: revisions add and never take away what the
+    version before needs, so that a release can be rolled back.
     """
-    command.upgrade(configuration(url), "head")
-    log.info("the database is up to date")
+    try:
+        command.upgrade(configuration(url), "head")
+    except CommandError as error:
+        if not isinstance(error.__cause__, ResolutionError):
+            raise
+        log.warning("the database is of a newer version: it is left as it is", found=str(error))
+    else:
+        log.info("the database is up to date")

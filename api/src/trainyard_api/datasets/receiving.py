@@ -13,7 +13,7 @@ from trainyard_api.datasets.checking import InvalidDatasetError
 from trainyard_api.datasets.forms import FormError, UploadForm
 from trainyard_api.datasets.records import Dataset, dataset_name, name_of_file
 from trainyard_api.datasets.service import BusyError, Datasets
-from trainyard_api.problems import FieldError, Problem, invalid, unavailable
+from trainyard_api.http.problems import FieldError, Problem, invalid, unavailable
 from trainyard_api.store.multipart import TooLargeError
 
 RAW_TYPES: Final = ("text/csv", "application/vnd.apache.parquet")

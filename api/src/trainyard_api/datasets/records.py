@@ -11,7 +11,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, Field, TypeAdapter
 from trainyard_schema import names
 
-from trainyard_api.requests import ModelName
+from trainyard_api.trainings.requests import ModelName
 
 PREFIX: Final = "datasets/"
 STAGING_PREFIX: Final = "uploads/"

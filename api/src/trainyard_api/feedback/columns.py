@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel, StrictBool, StrictFloat, StrictInt, StrictStr
 
-from trainyard_api.problems import FieldError
+from trainyard_api.http.problems import FieldError
 
 MOST_ERRORS: Final = 20
 _MOST_CLASSES_SHOWN: Final = 10

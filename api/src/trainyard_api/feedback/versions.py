@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from trainyard_schema.artifacts import SCHEMA
 
 from trainyard_api.feedback.columns import Columns, VersionSchema
-from trainyard_api.problems import Problem
+from trainyard_api.http.problems import Problem
 from trainyard_api.store import ModelStore, StoredVersion
 from trainyard_api.versions import evidence
 

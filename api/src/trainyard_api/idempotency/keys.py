@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from trainyard_api.database import Database, DatabaseUnavailableError
 from trainyard_api.database.tables import IdempotencyKey
-from trainyard_api.problems import FieldError, Problem, invalid
+from trainyard_api.http.problems import FieldError, Problem, invalid
 
 HEADER: Final = "Idempotency-Key"
 _KEPT: Final = timedelta(hours=24)

@@ -16,9 +16,9 @@ from fastapi.routing import APIRoute
 
 from trainyard_api.auth.requires import identify
 from trainyard_api.database import Database, DatabaseUnavailableError
+from trainyard_api.http.limits import limits_of
+from trainyard_api.http.problems import documented, documented_failures, is_of_retrain_document
 from trainyard_api.idempotency.keys import HEADER, Claim, keep, release, take
-from trainyard_api.limits import limits_of
-from trainyard_api.problems import documented, documented_failures, is_of_retrain_document
 
 log = structlog.get_logger()
 

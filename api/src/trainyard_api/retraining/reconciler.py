@@ -17,16 +17,17 @@ from trainyard_api.cluster import (
     RefusedError,
     UnavailableError,
 )
+from trainyard_api.cluster.cache import ObjectCache
 from trainyard_api.database import Database, DatabaseUnavailableError
 from trainyard_api.database.tables import RetrainRun
-from trainyard_api.jobs import TrainingJob
-from trainyard_api.objects import Models, TrainingJobs
+from trainyard_api.models.objects import Models
 from trainyard_api.retraining import records
 from trainyard_api.retraining.following import Become, Patience, Step, Withdraw, follow
 from trainyard_api.retraining.records import OpenRetrain
 from trainyard_api.retraining.requests import request_value
 from trainyard_api.retraining.selection import Document
-from trainyard_api.watching.cache import ObjectCache
+from trainyard_api.trainings.objects import TrainingJobs
+from trainyard_api.trainings.training_job import TrainingJob
 
 log = structlog.get_logger()
 

@@ -8,10 +8,10 @@ import structlog
 from trainyard_schema import names
 
 from trainyard_api.cluster import ConflictError, NotFoundError, RefusedError, UnavailableError
+from trainyard_api.cluster.cache import ObjectCache
 from trainyard_api.database import Database, DatabaseUnavailableError
 from trainyard_api.database.tables import Status
-from trainyard_api.jobs import TrainingJob
-from trainyard_api.objects import Models
+from trainyard_api.models.objects import Models
 from trainyard_api.retraining import records
 from trainyard_api.retraining.data import TrainingData
 from trainyard_api.retraining.estimate import (
@@ -24,7 +24,7 @@ from trainyard_api.retraining.following import Become
 from trainyard_api.retraining.limits import Admitted, Limits, admit
 from trainyard_api.retraining.requests import ALL, RetrainError, RetrainRequest, request_value
 from trainyard_api.retraining.selection import Target, marked, requested
-from trainyard_api.watching.cache import ObjectCache
+from trainyard_api.trainings.training_job import TrainingJob
 
 log = structlog.get_logger()
 

@@ -14,10 +14,10 @@ from trainyard_api.auth import TrainerDep
 from trainyard_api.deps import FeedbackDep, StoreDep
 from trainyard_api.feedback.columns import Row, errors
 from trainyard_api.feedback.versions import columns_of, find_version
+from trainyard_api.http.problems import documented_failures, invalid
 from trainyard_api.idempotency import IdempotentRoute
 from trainyard_api.idempotency.keys import HEADER
-from trainyard_api.problems import documented_failures, invalid
-from trainyard_api.requests import ModelName
+from trainyard_api.trainings.requests import ModelName
 
 router = APIRouter(prefix="/api", tags=["feedback"], route_class=IdempotentRoute)
 

@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict
 
 from trainyard_api.deps import ClusterDep, JobsDep, MetricsDep, ModelsDep
-from trainyard_api.problems import documented
+from trainyard_api.http.problems import documented
 
 router = APIRouter(tags=["health"])
 

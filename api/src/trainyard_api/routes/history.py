@@ -7,15 +7,15 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from trainyard_api import history as histories
-from trainyard_api import paging
 from trainyard_api.auth import Identity, Role, ViewerDep
 from trainyard_api.cluster import UnavailableError
+from trainyard_api.cluster.cache import ObjectCache
 from trainyard_api.deps import DatabaseDep, JobsDep, ModelsDep
-from trainyard_api.history_views import HistoryEntry
-from trainyard_api.paging import Cursor, Limit
-from trainyard_api.problems import FieldError, Problem, documented_failures, invalid
-from trainyard_api.watching.cache import ObjectCache
+from trainyard_api.history import entries
+from trainyard_api.history.views import HistoryEntry
+from trainyard_api.http import paging
+from trainyard_api.http.paging import Cursor, Limit
+from trainyard_api.http.problems import FieldError, Problem, documented_failures, invalid
 
 router = APIRouter(prefix="/api", tags=["audit"])
 
@@ -67,10 +67,10 @@ async def history(
         if all_users:
             users = None
         elif user is None:
-            users = await histories.users_of_subject(session, identity.subject)
+            users = await entries.users_of_subject(session, identity.subject)
         else:
-            users = await histories.users_named(session, user)
-        found = await histories.entries(session, users=users, before=before, limit=limit + 1)
+            users = await entries.users_named(session, user)
+        found = await entries.entries(session, users=users, before=before, limit=limit + 1)
     page = found[:limit]
     runs = [run for entry in page for run in entry.runs]
     job_documents = _known(jobs, (run.run for run in runs))

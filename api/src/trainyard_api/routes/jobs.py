@@ -7,17 +7,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 from trainyard_schema.spec import ModelTypeOrAll
 
-from trainyard_api import manifests
 from trainyard_api.auth import Identity, TrainTrainerDep, TrainViewerDep
 from trainyard_api.cluster import NotFoundError
 from trainyard_api.deps import JobsDep, SettingsDep, TrainingJobsDep
-from trainyard_api.jobs import rendered
-from trainyard_api.objects import TrainingJobs
-from trainyard_api.problems import Problem, documented
-from trainyard_api.requests import ModelName, TrainingOptions, TrainingRequest
+from trainyard_api.http.problems import Problem, documented
 from trainyard_api.settings import Settings
-from trainyard_api.submission import submit
-from trainyard_api.views import (
+from trainyard_api.trainings import manifests
+from trainyard_api.trainings.objects import TrainingJobs
+from trainyard_api.trainings.requests import ModelName, TrainingOptions, TrainingRequest
+from trainyard_api.trainings.submission import submit
+from trainyard_api.trainings.training_job import rendered
+from trainyard_api.trainings.views import (
     JobList,
     JobView,
     Status,

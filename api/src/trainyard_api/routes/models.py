@@ -8,9 +8,9 @@ from trainyard_schema import ModelType
 
 from trainyard_api.auth import TrainViewerDep
 from trainyard_api.deps import StoreDep
-from trainyard_api.problems import documented
-from trainyard_api.requests import ModelName
-from trainyard_api.views import AvailableModel, AvailableModels
+from trainyard_api.http.problems import documented
+from trainyard_api.trainings.requests import ModelName
+from trainyard_api.trainings.views import AvailableModel, AvailableModels
 
 router = APIRouter(prefix="/train/models", tags=["models"])
 

@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field
 from trainyard_schema import Phase, names
 
 from trainyard_api.auth import ViewerDep
-from trainyard_api.champions.views import is_retrainable, status_of
 from trainyard_api.deps import JobsDep, ModelsDep
-from trainyard_api.problems import documented_failures
-from trainyard_api.views import View
+from trainyard_api.http.problems import documented_failures
+from trainyard_api.models.views import is_retrainable, status_of
+from trainyard_api.trainings.views import View
 
 router = APIRouter(prefix="/api", tags=["retraining"])
 

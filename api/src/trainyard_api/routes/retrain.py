@@ -12,8 +12,8 @@ from trainyard_api.auth import ServiceDep, TrainerDep
 from trainyard_api.cluster import UnavailableError
 from trainyard_api.database import DatabaseUnavailableError
 from trainyard_api.deps import ClusterDep, RetrainingDep
+from trainyard_api.http.problems import Failure, documented_failures
 from trainyard_api.idempotency import IdempotentRoute
-from trainyard_api.problems import Failure, documented_failures
 from trainyard_api.retraining.requests import (
     ALL,
     SERVICE,

@@ -9,7 +9,7 @@ from trainyard_api.auth import TrainerDep
 from trainyard_api.datasets.receiving import receive, request_body
 from trainyard_api.datasets.records import Dataset
 from trainyard_api.deps import DatasetsDep, SettingsDep
-from trainyard_api.problems import documented_failures
+from trainyard_api.http.problems import documented_failures
 from trainyard_api.routes.v1.datasets import UPLOAD_ERRORS, UploadName
 
 router = APIRouter(prefix="/api", tags=["datasets"])

@@ -10,8 +10,8 @@ from trainyard_schema import LOWER_IS_BETTER, Manifest, Verdict
 from trainyard_schema.artifacts import HOLDOUT
 
 from trainyard_api.store import StoredVersion
+from trainyard_api.trainings.views import View
 from trainyard_api.versions.views import VerdictView
-from trainyard_api.views import View
 
 Pair = tuple[Any, Any]
 

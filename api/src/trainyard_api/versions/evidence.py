@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from trainyard_schema import Verdict, VersionKey
 from trainyard_schema.artifacts import METRICS, VERDICT
 
-from trainyard_api.problems import Problem
+from trainyard_api.http.problems import Problem
 from trainyard_api.store import ModelStore, StoredVersion
 from trainyard_api.versions.comparison import Evidence
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from trainyard_schema import ModelType, Verdict
 
 from trainyard_api.store import StoredVersion
-from trainyard_api.views import AvailableModel, View
+from trainyard_api.trainings.views import AvailableModel, View
 
 
 class VersionFile(View):

@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from trainyard_api import job_logs
-from trainyard_api.log_lines import Position
+from trainyard_api.trainings import logs as job_logs
+from trainyard_api.trainings.log_lines import Position
 from trainyard_schema import ModelType
 
 from ..fake import FakeApi, settled
-from ..test_jobs import is_problem
+from ..trainings.test_jobs import is_problem
 from .objects import BUCKET, V1, put_version
 
 XGBOOST = ModelType.XGBOOST

@@ -5,7 +5,7 @@ import pytest
 from trainyard_schema import names
 
 from ..fake import FakeApi
-from ..test_jobs import is_problem
+from ..trainings.test_jobs import is_problem
 
 SPEC: dict[str, Any] = {
     "modelType": "xgboost",

@@ -8,16 +8,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import ConfigDict, Field
 
-from trainyard_api import paging
 from trainyard_api.alerts import outbox
 from trainyard_api.alerts.causes import AlertType
 from trainyard_api.auth import AdminDep
 from trainyard_api.database.tables import AlertState
 from trainyard_api.deps import DatabaseDep, SettingsDep
+from trainyard_api.http import paging
+from trainyard_api.http.paging import Cursor, Limit, Page
+from trainyard_api.http.problems import Problem, documented
 from trainyard_api.idempotency import IdempotentRoute
-from trainyard_api.paging import Cursor, Limit, Page
-from trainyard_api.problems import Problem, documented
-from trainyard_api.views import View
+from trainyard_api.trainings.views import View
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], route_class=IdempotentRoute)
 

@@ -5,14 +5,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from trainyard_api import paging
 from trainyard_api.auth import TrainerDep, ViewerDep
 from trainyard_api.datasets.receiving import receive, request_body
 from trainyard_api.datasets.records import DATASET_ID, Dataset
 from trainyard_api.datasets.service import sort_key
 from trainyard_api.deps import DatasetsDep, SettingsDep
-from trainyard_api.paging import Cursor, Limit, Page
-from trainyard_api.problems import Problem, documented
+from trainyard_api.http import paging
+from trainyard_api.http.paging import Cursor, Limit, Page
+from trainyard_api.http.problems import Problem, documented
 
 router = APIRouter(prefix="/api/v1/datasets", tags=["datasets"])
 

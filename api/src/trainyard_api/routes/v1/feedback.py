@@ -7,14 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import Field
 
-from trainyard_api import paging
 from trainyard_api.auth import ViewerDep
 from trainyard_api.deps import DatabaseDep, StoreDep
 from trainyard_api.feedback import summary
-from trainyard_api.paging import Cursor, Limit, Page
-from trainyard_api.problems import documented
-from trainyard_api.requests import ModelName
-from trainyard_api.views import View
+from trainyard_api.http import paging
+from trainyard_api.http.paging import Cursor, Limit, Page
+from trainyard_api.http.problems import documented
+from trainyard_api.trainings.requests import ModelName
+from trainyard_api.trainings.views import View
 
 router = APIRouter(prefix="/api/v1/models/{model}/feedback", tags=["feedback"])
 

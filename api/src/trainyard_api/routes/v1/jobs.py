@@ -10,21 +10,22 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from trainyard_schema import Phase, TrainingJobSpec
 from trainyard_schema.spec import ModelTypeOrAll
 
-from trainyard_api import conditional, manifests, paging, sse
 from trainyard_api.auth import TrainerDep, ViewerDep
 from trainyard_api.cluster import NotFoundError
-from trainyard_api.conditional import IfNoneMatch
 from trainyard_api.deps import JobsDep, SettingsDep, TrainingJobsDep
-from trainyard_api.job_events import job_events, seen_version
-from trainyard_api.jobs import TrainingJob, rendered
-from trainyard_api.objects import TrainingJobs
-from trainyard_api.paging import Cursor, Limit, Page
-from trainyard_api.problems import Problem, documented
-from trainyard_api.requests import ModelName
+from trainyard_api.http import conditional, paging, sse
+from trainyard_api.http.conditional import IfNoneMatch
+from trainyard_api.http.paging import Cursor, Limit, Page
+from trainyard_api.http.problems import Problem, documented
+from trainyard_api.http.sse import ClosingDep, EventStream, LastEventId
 from trainyard_api.routes.jobs import IdempotencyKey
-from trainyard_api.sse import ClosingDep, EventStream, LastEventId
-from trainyard_api.submission import submit
-from trainyard_api.views import JobView, Status
+from trainyard_api.trainings import manifests
+from trainyard_api.trainings.events import job_events, seen_version
+from trainyard_api.trainings.objects import TrainingJobs
+from trainyard_api.trainings.requests import ModelName
+from trainyard_api.trainings.submission import submit
+from trainyard_api.trainings.training_job import TrainingJob, rendered
+from trainyard_api.trainings.views import JobView, Status
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["training"])
 

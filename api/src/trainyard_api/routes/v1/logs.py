@@ -9,12 +9,12 @@ from trainyard_schema import ModelType
 
 from trainyard_api.auth import ViewerDep
 from trainyard_api.deps import JobLogsDep, StoreDep, TrainingJobsDep
-from trainyard_api.job_logs import wanted_type
-from trainyard_api.log_lines import Position
-from trainyard_api.problems import documented
+from trainyard_api.http.problems import documented
+from trainyard_api.http.sse import ClosingDep, EventStream, LastEventId
 from trainyard_api.routes.v1.jobs import ALWAYS, Name, find
-from trainyard_api.sse import ClosingDep, EventStream, LastEventId
-from trainyard_api.training_history import training_history
+from trainyard_api.trainings.log_lines import Position
+from trainyard_api.trainings.logs import wanted_type
+from trainyard_api.trainings.metrics_history import training_history
 
 router = APIRouter(prefix="/api/v1/jobs/{name}", tags=["training"])
 

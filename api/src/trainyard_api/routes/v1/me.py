@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from trainyard_api.auth import Role, ViewerDep
-from trainyard_api.problems import documented
+from trainyard_api.http.problems import documented
 
 router = APIRouter(prefix="/api/v1", tags=["account"])
 

@@ -7,19 +7,19 @@ from fastapi import APIRouter, Body, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from trainyard_schema.names import VERSION_PATTERN
 
-from trainyard_api import paging
 from trainyard_api.auth import AdminDep, ViewerDep
-from trainyard_api.champions.deciding import decide, find_model
-from trainyard_api.champions.requests import Decision
-from trainyard_api.champions.views import ModelView
 from trainyard_api.deps import ModelObjectsDep, ModelsDep, StoreDep
+from trainyard_api.http import paging
+from trainyard_api.http.paging import Cursor, Limit, Page
+from trainyard_api.http.problems import documented
 from trainyard_api.idempotency import IdempotentRoute
-from trainyard_api.objects import Models
-from trainyard_api.paging import Cursor, Limit, Page
-from trainyard_api.problems import documented
-from trainyard_api.requests import ModelName
+from trainyard_api.models.deciding import decide, find_model
+from trainyard_api.models.objects import Models
+from trainyard_api.models.requests import Decision
+from trainyard_api.models.views import ModelView
 from trainyard_api.store import ModelStore
-from trainyard_api.views import View
+from trainyard_api.trainings.requests import ModelName
+from trainyard_api.trainings.views import View
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"], route_class=IdempotentRoute)
 

@@ -8,16 +8,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from trainyard_api import paging
 from trainyard_api.auth import Identity, Role, TrainerDep, ViewerDep
 from trainyard_api.deps import DatabaseDep, RetrainingDep
+from trainyard_api.http import paging
+from trainyard_api.http.paging import Cursor, Limit, Page
+from trainyard_api.http.problems import FieldError, Problem, documented, invalid
 from trainyard_api.idempotency import IdempotentRoute
-from trainyard_api.paging import Cursor, Limit, Page
-from trainyard_api.problems import FieldError, Problem, documented, invalid
-from trainyard_api.requests import ModelName
 from trainyard_api.retraining import records
 from trainyard_api.retraining.requests import LimitError, RetrainError, RetrainRequest, user_id
 from trainyard_api.retraining.views import RetrainView
+from trainyard_api.trainings.requests import ModelName
 
 router = APIRouter(prefix="/api/v1", tags=["retraining"], route_class=IdempotentRoute)
 

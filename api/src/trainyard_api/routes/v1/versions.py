@@ -9,18 +9,18 @@ from pydantic import AwareDatetime
 from trainyard_schema import ModelType
 from trainyard_schema.names import VERSION_PATTERN
 
-from trainyard_api import paging
 from trainyard_api.auth import ViewerDep
 from trainyard_api.deps import StoreDep
-from trainyard_api.paging import Cursor, Limit, Page
-from trainyard_api.problems import Problem, documented
-from trainyard_api.requests import ModelName
+from trainyard_api.http import paging
+from trainyard_api.http.paging import Cursor, Limit, Page
+from trainyard_api.http.problems import Problem, documented
 from trainyard_api.store.versions import public_files, sort_key
+from trainyard_api.trainings.requests import ModelName
+from trainyard_api.trainings.views import AvailableModel
 from trainyard_api.versions import history as histories
 from trainyard_api.versions.comparison import Comparison
 from trainyard_api.versions.evidence import evidence, find, verdict_of
 from trainyard_api.versions.views import TransitionView, VersionDetails
-from trainyard_api.views import AvailableModel
 
 router = APIRouter(prefix="/api/v1/models/{model}", tags=["versions"])
 
