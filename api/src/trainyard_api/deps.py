@@ -1,5 +1,6 @@
 """What the routes are given, as `Annotated` dependencies."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -18,86 +19,27 @@ from trainyard_api.trainings.logs import JobLogs
 from trainyard_api.trainings.objects import TrainingJobs
 from trainyard_api.trainings.training_job import TrainingJob
 
-# Coroutines, because FastAPI would run plain functions in a thread each.
+
+def _service(name: str) -> Callable[[Request], Awaitable[Any]]:
+    # A coroutine, because FastAPI would run a plain function in a thread.
+    async def give(request: Request) -> Any:
+        return getattr(request.app.state, name)
+
+    return give
 
 
-async def _settings(request: Request) -> Settings:
-    settings: Settings = request.app.state.settings
-    return settings
-
-
-async def _cluster(request: Request) -> Cluster:
-    cluster: Cluster = request.app.state.cluster
-    return cluster
-
-
-async def _training_jobs(request: Request) -> TrainingJobs:
-    training_jobs: TrainingJobs = request.app.state.training_jobs
-    return training_jobs
-
-
-async def _jobs(request: Request) -> ObjectCache[TrainingJob]:
-    jobs: ObjectCache[TrainingJob] = request.app.state.jobs
-    return jobs
-
-
-async def _model_objects(request: Request) -> Models:
-    models: Models = request.app.state.model_objects
-    return models
-
-
-async def _models(request: Request) -> ObjectCache[dict[str, Any]]:
-    models: ObjectCache[dict[str, Any]] = request.app.state.models
-    return models
-
-
-async def _store(request: Request) -> ModelStore:
-    store: ModelStore = request.app.state.store
-    return store
-
-
-async def _job_logs(request: Request) -> JobLogs:
-    job_logs: JobLogs = request.app.state.job_logs
-    return job_logs
-
-
-async def _datasets(request: Request) -> Datasets:
-    datasets: Datasets = request.app.state.datasets
-    return datasets
-
-
-async def _metrics(request: Request) -> Metrics:
-    metrics: Metrics = request.app.state.metrics
-    return metrics
-
-
-async def _database(request: Request) -> Database:
-    database: Database = request.app.state.database
-    return database
-
-
-async def _retraining(request: Request) -> Retraining:
-    retraining: Retraining = request.app.state.retraining
-    return retraining
-
-
-async def _feedback(request: Request) -> FeedbackTables:
-    feedback: FeedbackTables = request.app.state.feedback
-    return feedback
-
-
-SettingsDep = Annotated[Settings, Depends(_settings)]
-ClusterDep = Annotated[Cluster, Depends(_cluster)]
-TrainingJobsDep = Annotated[TrainingJobs, Depends(_training_jobs)]
+SettingsDep = Annotated[Settings, Depends(_service("settings"))]
+ClusterDep = Annotated[Cluster, Depends(_service("cluster"))]
+TrainingJobsDep = Annotated[TrainingJobs, Depends(_service("training_jobs"))]
 """Reads one, from the cluster where the cache has it not; writes."""
-JobsDep = Annotated[ObjectCache[TrainingJob], Depends(_jobs)]
-ModelObjectsDep = Annotated[Models, Depends(_model_objects)]
+JobsDep = Annotated[ObjectCache[TrainingJob], Depends(_service("jobs"))]
+ModelObjectsDep = Annotated[Models, Depends(_service("model_objects"))]
 """Reads one, from the cluster where the cache has it not; writes."""
-ModelsDep = Annotated[ObjectCache[dict[str, Any]], Depends(_models)]
-StoreDep = Annotated[ModelStore, Depends(_store)]
-JobLogsDep = Annotated[JobLogs, Depends(_job_logs)]
-MetricsDep = Annotated[Metrics, Depends(_metrics)]
-DatasetsDep = Annotated[Datasets, Depends(_datasets)]
-DatabaseDep = Annotated[Database, Depends(_database)]
-RetrainingDep = Annotated[Retraining, Depends(_retraining)]
-FeedbackDep = Annotated[FeedbackTables, Depends(_feedback)]
+ModelsDep = Annotated[ObjectCache[dict[str, Any]], Depends(_service("models"))]
+StoreDep = Annotated[ModelStore, Depends(_service("store"))]
+JobLogsDep = Annotated[JobLogs, Depends(_service("job_logs"))]
+MetricsDep = Annotated[Metrics, Depends(_service("metrics"))]
+DatasetsDep = Annotated[Datasets, Depends(_service("datasets"))]
+DatabaseDep = Annotated[Database, Depends(_service("database"))]
+RetrainingDep = Annotated[Retraining, Depends(_service("retraining"))]
+FeedbackDep = Annotated[FeedbackTables, Depends(_service("feedback"))]
