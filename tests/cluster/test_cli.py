@@ -66,7 +66,8 @@ def test_a_training_from_start_to_end(plugin: Plugin, dataset: str, name: str) -
 def test_a_table_that_is_uploaded_by_the_way(plugin: Plugin, name: str, tmp_path: Path) -> None:
     table = tmp_path / f"{name}.csv"
     rows = "".join(f"{number % 60},{number % 7},{number % 2}\n" for number in range(2000))
-    table.write_text("age,visits,won\n" + rows)
+    # Of tables with the same content, the first is kept.
+    table.write_text(f"age,visits_{name},won\n{rows}")
     done = plugin("submit", name, "--data", str(table), "--target", "won", "-w", "--timeout", "240")
     assert done.returncode == 0, done.stdout + done.stderr
     assert name in plugin("datasets").stdout
