@@ -10,9 +10,9 @@ DEV := .venv/bin/trainyard-dev
 ONE_BY_ONE := alone or cluster
 
 export UV_PYTHON_DOWNLOADS := never
-export CLUSTER DATA TARGET JOB SUBJECT IMAGE_REGISTRY
+export CLUSTER DATA TARGET JOB SUBJECT ROLE IMAGE_REGISTRY
 
-.PHONY: help demo test up down status images lint format bench bench-quality bench-trainer logs \
+.PHONY: help demo test up down status images lint format bench bench-quality bench-trainer bench-api logs \
 	kubeconfig env token crd install
 
 help: ## List the targets
@@ -61,6 +61,9 @@ bench-quality: install ## Compare the models with plain scikit-learn; the last l
 bench-trainer: install ## Time and memory of the trainer beside a plain script, up to 1M rows (half an hour)
 	@$(DEV) bench-trainer
 
+bench-api: install ## Load and faults on the API with 10,000 jobs (five minutes); the last line is one JSON object
+	@.venv/bin/python -m tests.load.api
+
 logs: install ## Follow the operator and the API. JOB=name: one TrainingJob
 	@$(DEV) logs $(if $(JOB),--job "$(JOB)")
 
@@ -70,8 +73,8 @@ kubeconfig: install ## Print the path of the cluster's kubeconfig
 env: install ## Print what makes kubectl and helm use this cluster: eval "$$(make -s env)"
 	@$(DEV) env
 
-token: install ## Print a bearer token for the API. SUBJECT=name
-	@$(DEV) token $(if $(SUBJECT),--subject "$(SUBJECT)")
+token: install ## Print a bearer token for the API. SUBJECT=name ROLE=viewer|trainer|admin
+	@$(DEV) token $(if $(SUBJECT),--subject "$(SUBJECT)") $(if $(ROLE),--role "$(ROLE)")
 
 crd: install ## Write the chart's CRDs from the schema
 	@$(DEV) crd

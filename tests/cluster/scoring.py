@@ -22,11 +22,11 @@ def score(kube: Kube, model: ModelVersion | str, rows: pd.DataFrame) -> np.ndarr
 
 
 def trainyard(kube: Kube, *words: str) -> str:
-    """What a command of `trainyard` prints, in a fresh pod of the trainer image."""
+    """What a command of `trainyard-trainer` prints, in a fresh pod of the trainer image."""
     return run_in_pod(
         kube,
         kube.trainer_image(),
-        ["trainyard", *words],
+        ["trainyard-trainer", *words],
         environment={"AWS_ENDPOINT_URL": f"http://{S3_SERVICE}:{S3_PORT}"},
         limits={"cpu": "1", "memory": "1Gi"},
         timeout_seconds=120,

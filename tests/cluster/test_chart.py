@@ -51,7 +51,7 @@ def pods(kube: Kube) -> dict[str, str]:
     listed = json.loads(
         kube.kubectl(
             *("get", "pods", "-o", "json"),
-            *("-l", "app.kubernetes.io/component in (api,controller,s3)"),
+            *("-l", "app.kubernetes.io/component in (api,controller,s3,postgres)"),
         )
     )
     return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in listed["items"]}
@@ -78,6 +78,13 @@ def write(s3: Any) -> None:
     s3.abort_multipart_upload(Bucket=BUCKET, Key="given-up", UploadId=upload)
 
 
+def sql(kube: Kube, statement: str) -> str:
+    """What the bundled PostgreSQL answers, as docs/operations.md asks it."""
+    psql = ("psql", "--username=postgres", "--dbname=trainyard", "--tuples-only", "--no-align")
+    command = ("exec", f"{RELEASE}-postgres-0", "--", *psql, "--quiet", f"--command={statement}")
+    return kube.kubectl(*command).strip()
+
+
 def check(s3: Any) -> None:
     listed = {entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET)["Contents"]}
     assert listed == {"once", "large"}
@@ -93,25 +100,31 @@ def test_life_of_a_release(cluster: Cluster, own: Kube, tmp_path: Path) -> None:
     chart = [RELEASE, str(CHART), "--values", str(values), "--wait", "--timeout", "4m"]
     # The CRD and the node port belong to the release that the other tests use.
     chart += ["--set", "crds.enabled=false,api.service.type=ClusterIP,api.service.nodePort=null"]
+    chart += ["--set", "api.replicas=2"]
 
     helm("install", *chart)
     helm("test", RELEASE, "--logs", "--timeout", "3m")
-    secrets = {name: own.secret(name) for name in (f"{RELEASE}-auth", f"{RELEASE}-s3")}
+    secrets = {name: own.secret(f"{RELEASE}-{name}") for name in ("auth", "s3", "postgres")}
     with own.s3() as s3:
         write(s3)
         check(s3)
+    revision = sql(own, "SELECT version_num FROM alembic_version")
+    assert revision, "both replicas' init containers have seen to the tables"
+    sql(own, "CREATE TABLE kept AS SELECT 42 AS answer")
 
-    own.kubectl("delete", "pod", f"{RELEASE}-s3-0")
-    own.kubectl("rollout", "status", f"statefulset/{RELEASE}-s3", "--timeout=2m")
+    own.kubectl("delete", "pod", f"{RELEASE}-s3-0", f"{RELEASE}-postgres-0")
+    for server in ("s3", "postgres"):
+        own.kubectl("rollout", "status", f"statefulset/{RELEASE}-{server}", "--timeout=2m")
     with own.s3() as s3:
         check(s3)
+    assert sql(own, "SELECT answer FROM kept") == "42"
 
     before = pods(own)
     helm("upgrade", *chart)
-    assert {name: own.secret(name) for name in secrets} == secrets
+    assert {name: own.secret(f"{RELEASE}-{name}") for name in secrets} == secrets
     assert pods(own) == before, "an upgrade that changes nothing restarts nothing"
 
     helm("uninstall", RELEASE, "--wait", "--cascade", "foreground", "--timeout", "2m")
     assert pods(own) == {}
-    own.kubectl("get", "pvc", f"data-{RELEASE}-s3-0")
+    own.kubectl("get", "pvc", f"data-{RELEASE}-s3-0", f"data-{RELEASE}-postgres-0")
     own.kubectl("get", "crd", "trainingjobs.trainyard.dev")

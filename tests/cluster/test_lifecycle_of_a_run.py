@@ -11,6 +11,7 @@ from trainyard_schema import Phase
 
 from .conftest import Submit
 from .jobs import Run, condition
+from .probes import until
 from .store import keys
 
 pytestmark = pytest.mark.cluster
@@ -63,11 +64,17 @@ def test_cancel_by_rest_deletes_the_pod(kube: Kube, running: Run) -> None:
     secret = kube.secret(f"{RELEASE}-auth")["jwt-secret"]
     headers = {"Authorization": f"Bearer {token.sign(secret, subject='tests')}"}
     with httpx.Client(base_url=API_URL, headers=headers, timeout=30) as api:
-        assert api.get(f"/train/status/{running.name}").json()["status"] == "running"
+
+        def tells(status: str) -> bool:
+            """What the API's watch tells it comes a moment later than what a reader is told."""
+            answer = api.get(f"/train/status/{running.name}")
+            return bool(answer.json()["status"] == status)
+
+        until(lambda: tells("running"), seconds=5)
         answer = api.delete(f"/train/job/{running.name}")
         assert answer.is_success, answer.text
         running.until_phase(Phase.CANCELLED, timeout=30)
-        assert api.get(f"/train/status/{running.name}").json()["status"] == "cancelled"
+        until(lambda: tells("cancelled"), seconds=5)
     assert running.pods == []
 
 

@@ -1,5 +1,6 @@
 """One control plane for all component tests that need one."""
 
+import secrets
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from trainyard_schema.model_crd import model_custom_resource_definition
 
 from ..conftest import Aloud
 from .control_plane import ControlPlane, control_plane, wait_for
+from .postgres import Postgres, postgres_server
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +37,18 @@ def kubernetes(
             path = f"/apis/{names.API_VERSION}/namespaces/default/{plural}"
             wait_for(f"the CRD of {plural} is served", partial(plane.rest.serves, path))
         yield plane
+
+
+@pytest.fixture(scope="session")
+def postgres(aloud: Aloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A Postgres server, for `database_url`, and for tests of outages."""
+    with postgres_server(tmp_path_factory.mktemp("postgres") / "apt.log") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def database_url(postgres: Postgres) -> Iterator[str]:
+    """A database of this test module's own, migrated and empty."""
+    name = f"test_{secrets.token_hex(4)}"
+    yield postgres.create(name)
+    postgres.drop(name)

@@ -123,13 +123,36 @@ class Rest:
         self._answer(self._client.request("DELETE", path, json=options))
 
 
-@dataclass(frozen=True)
+@dataclass
 class ControlPlane:
     """A running control plane. The user `admin` may do everything; others what a test allows."""
 
-    apiserver: "subprocess.Popen[bytes]"
+    start_apiserver: "Callable[[], subprocess.Popen[bytes]]"
+    etcd: str
     kubeconfigs: dict[str, Path]
     rest: Rest
+
+    def __post_init__(self) -> None:
+        self.apiserver = self.start_apiserver()
+
+    @contextmanager
+    def killed(self) -> Iterator[None]:
+        """Connections break, and new ones are refused."""
+        self.apiserver.kill()
+        self.apiserver.wait()
+        try:
+            yield
+        finally:
+            self.apiserver = self.start_apiserver()
+
+    def restart_apiserver(self) -> None:
+        """Kill it and start it anew: connections are cut, and all events so far are forgotten."""
+        with self.killed():
+            kv = f"{self.etcd}/v3/kv"
+            # The key "a"; what is asked for is the header.
+            answer = httpx.post(f"{kv}/range", json={"key": "YQ=="}).raise_for_status().json()
+            revision = answer["header"]["revision"]
+            httpx.post(f"{kv}/compaction", json={"revision": revision}).raise_for_status()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -155,14 +178,19 @@ def control_plane(binary: Path, folder: Path) -> Iterator[ControlPlane]:
         etcd = _start_etcd(stack, binary, folder)
         log = folder / "kube-apiserver.log"
         command = _apiserver(binary, folder, etcd, port, tokens)
-        apiserver = stack.enter_context(program(command, log))
         headers = {"Authorization": f"Bearer {tokens[ADMIN]}"}
-        wait_until_ok(apiserver, f"{url}/readyz", log, verify=False, headers=headers)
-        command = _controller_manager(binary, kubeconfigs[ADMIN])
-        stack.enter_context(program(command, folder / "kube-controller-manager.log"))
+
+        def start_apiserver() -> "subprocess.Popen[bytes]":
+            apiserver = stack.enter_context(program(command, log))
+            wait_until_ok(apiserver, f"{url}/readyz", log, verify=False, headers=headers)
+            return apiserver
+
         rest = Rest(url, tokens[ADMIN])
         stack.callback(rest.close)
-        yield ControlPlane(apiserver, kubeconfigs, rest)
+        plane = ControlPlane(start_apiserver, etcd, kubeconfigs, rest)
+        manager = _controller_manager(binary, kubeconfigs[ADMIN])
+        stack.enter_context(program(manager, folder / "kube-controller-manager.log"))
+        yield plane
 
 
 def _start_etcd(stack: ExitStack, binary: Path, folder: Path) -> str:

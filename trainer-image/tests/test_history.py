@@ -1,4 +1,4 @@
-"""`trainyard history`, and models by the name of a Model that has a champion."""
+"""`trainyard-trainer history`, and models by the name of a Model that has a champion."""
 
 import hashlib
 import os

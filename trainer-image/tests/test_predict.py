@@ -1,4 +1,4 @@
-"""`trainyard predict` as the process that a shell starts."""
+"""`trainyard-trainer predict` as the process that a shell starts."""
 
 import io
 import os
@@ -142,7 +142,7 @@ def test_without_credentials_the_store_refuses(predict: Any, rows: Path) -> None
         AWS_EC2_METADATA_DISABLED="true", **none,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (74, "")
-    assert done.stderr.startswith("trainyard: reading s3://filed/models/made/current.json")
+    assert done.stderr.startswith("trainyard-trainer: reading s3://filed/models/made/current.json")
     assert "no credentials; set AWS_ACCESS_KEY_ID" in done.stderr
     assert done.stderr.count("\n") == 1
 

@@ -8,6 +8,7 @@ from prometheus_client import (
     PROCESS_COLLECTOR,
     CollectorRegistry,
     Counter,
+    Gauge,
     Histogram,
 )
 
@@ -33,6 +34,23 @@ class Metrics:
             "From the request's head to the end of the answer.",
             ("method", "route"),
             buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self.alerts = Gauge(
+            "trainyard_api_alerts",
+            "Alerts that wait (pending) or were given up (dead). All replicas tell the same.",
+            ("state",),
+            registry=self.registry,
+        )
+        self.alert_failures = Counter(
+            "trainyard_api_alert_delivery_failures_total",
+            "Deliveries of alerts that the webhook's receiver did not take.",
+            registry=self.registry,
+        )
+        self.retrains = Gauge(
+            "trainyard_api_retrains",
+            "Retrainings asked for so far, by status. All replicas tell the same.",
+            ("status",),
             registry=self.registry,
         )
 

@@ -2,14 +2,17 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* At most 50 characters, so that every name built on it fits 63. */}}
+{{/*
+At most 43 characters, so that a StatefulSet's name fits 52: its pods have a label of that name, a dash and a hash
+of ten, and a label has 63 at most.
+*/}}
 {{- define "trainyard.fullname" -}}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
+{{- .Values.fullnameOverride | trunc 43 | trimSuffix "-" }}
 {{- else if contains (include "trainyard.name" .) .Release.Name }}
-{{- .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- .Release.Name | trunc 43 | trimSuffix "-" }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name (include "trainyard.name" .) | trunc 50 | trimSuffix "-" }}
+{{- printf "%s-%s" .Release.Name (include "trainyard.name" .) | trunc 43 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 
@@ -91,8 +94,12 @@ capabilities:
 {{- end }}
 {{- end }}
 
-{{/* Port of the S3 server, for network policies. */}}
-{{- define "trainyard.s3Port" -}}
-{{- $url := urlParse (include "trainyard.s3EndpointUrl" . | default "https://amazonaws.com") }}
+{{- define "trainyard.databaseSecretName" -}}
+{{- .Values.database.existingSecret | default (printf "%s-postgres" (include "trainyard.fullname" .)) }}
+{{- end }}
+
+{{/* Port of a URL, for network policies. */}}
+{{- define "trainyard.urlPort" -}}
+{{- $url := urlParse . }}
 {{- regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (ternary "80" "443" (eq $url.scheme "http")) }}
 {{- end }}

@@ -18,26 +18,39 @@ Secret and the checksum of it that is put on pods agree.
 {{- end }}
 
 {{- define "trainyard.authSecret" -}}
-{{- include "trainyard.generatedSecret" (dict "root" . "name" (include "trainyard.authSecretName" .) "keys" (dict "jwt-secret" 48)) }}
+{{- include "trainyard.generatedSecret" (dict "root" . "name" (include "trainyard.authSecretName" .) "keys" (dict "jwt-secret" 48 "service-token" 48)) }}
 {{- end }}
 
 {{- define "trainyard.s3Secret" -}}
 {{- include "trainyard.generatedSecret" (dict "root" . "name" (include "trainyard.s3SecretName" .) "keys" (dict "AWS_ACCESS_KEY_ID" 20 "AWS_SECRET_ACCESS_KEY" 40)) }}
 {{- end }}
 
+{{/* The URL follows from the password. */}}
+{{- define "trainyard.databaseSecret" -}}
+{{- $data := include "trainyard.generatedSecret" (dict "root" . "name" (include "trainyard.databaseSecretName" .) "keys" (dict "password" 40)) }}
+{{- $data }}
+{{- $host := printf "%s-postgres" (include "trainyard.fullname" .) }}
+database-url: {{ printf "postgresql://trainyard:%s@%s:5432/trainyard" ((fromYaml $data).password | b64dec) $host | b64enc }}
+{{- end }}
+
 {{/* Pods read Secrets when they start: a changed checksum starts them anew. */}}
 {{- define "trainyard.authChecksum" -}}
-{{- if .Values.auth.existingSecret }}
-{{- (lookup "v1" "Secret" .Release.Namespace .Values.auth.existingSecret).data | toJson | sha256sum }}
-{{- else }}
-{{- include "trainyard.authSecret" . | sha256sum }}
-{{- end }}
+{{- include "trainyard.secretChecksum" (dict "root" . "existing" .Values.auth.existingSecret "generated" "trainyard.authSecret") }}
 {{- end }}
 
 {{- define "trainyard.s3Checksum" -}}
-{{- if .Values.storage.existingSecret }}
-{{- (lookup "v1" "Secret" .Release.Namespace .Values.storage.existingSecret).data | toJson | sha256sum }}
+{{- include "trainyard.secretChecksum" (dict "root" . "existing" .Values.storage.existingSecret "generated" "trainyard.s3Secret") }}
+{{- end }}
+
+{{- define "trainyard.databaseChecksum" -}}
+{{- include "trainyard.secretChecksum" (dict "root" . "existing" .Values.database.existingSecret "generated" "trainyard.databaseSecret") }}
+{{- end }}
+
+{{/* Takes a dict of root, existing (name of a Secret) and generated (template of its data, if there is none). */}}
+{{- define "trainyard.secretChecksum" -}}
+{{- if .existing }}
+{{- (lookup "v1" "Secret" .root.Release.Namespace .existing).data | toJson | sha256sum }}
 {{- else }}
-{{- include "trainyard.s3Secret" . | sha256sum }}
+{{- include .generated .root | sha256sum }}
 {{- end }}
 {{- end }}

@@ -155,6 +155,8 @@ The cluster stays up. Worth trying next:
   kubectl get tj                               every run: model, type, phase, progress, metric
   kubectl describe tj {name}
   kubectl apply -f examples/xgboost.yaml       train one model type
+  kubectl trainyard status {name}
+  kubectl trainyard -h                         the same and more, by the REST API
   kubectl patch tj churn-xgboost --type merge -p '{{"spec": {{"cancel": true}}}}'
   kubectl apply -f examples/retrain.yaml       three Models: retrained, judged, rolled back
   curl -H "Authorization: Bearer $(make -s token)" {API_URL}/train/models/available

@@ -38,7 +38,8 @@ def install(cluster: Cluster, tags: Tags) -> None:
         }
     )
     settings = {"image.registry": cluster.registry}
-    for image, key in zip(IMAGES, ("storage.bundled", "controller", "api", "trainer"), strict=True):
+    keys = ("storage.bundled", "database.bundled", "controller", "api", "trainer")
+    for image, key in zip(IMAGES, keys, strict=True):
         settings[f"{key}.image.tag"] = tags[image.name]
     run(
         [

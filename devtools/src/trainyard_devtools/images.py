@@ -31,7 +31,8 @@ API = Image("api", "api/Dockerfile", ".", (*_WORKSPACE, "api"))
 TRAINER_BENCH = TRAINER._replace(name="trainer-bench", stage="bench")
 """The trainer's image with what the plain script needs beside it."""
 S3_SERVER = Image("s3-server", "s3-server/Dockerfile", "s3-server", ("s3-server",))
-IMAGES = (S3_SERVER, CONTROLLER, API, TRAINER)
+POSTGRES = Image("postgres", "postgres/Dockerfile", "postgres", ("postgres",))
+IMAGES = (S3_SERVER, POSTGRES, CONTROLLER, API, TRAINER)
 
 
 def _files(paths: tuple[str, ...]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -102,7 +103,9 @@ def env() -> None:
     """Print the shell commands after which kubectl, helm and trainyard reach this cluster."""
     cluster = _cluster()
     bin_folder = Path(cluster.kubectl[0]).parent
-    typer.echo(f'export KUBECONFIG="{cluster.kubeconfig}" PATH="{bin_folder}:$PATH"')
+    # trainyard last, since its folder has a python as well.
+    path = f"{bin_folder}:$PATH:{Path(sys.executable).parent}"
+    typer.echo(f'export KUBECONFIG="{cluster.kubeconfig}" PATH="{path}"')
     typer.echo(f"kubectl config set-context --current --namespace {NAMESPACE} >/dev/null")
     # The keys themselves are not printed: this may be run without eval.
     for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -112,10 +115,14 @@ def env() -> None:
 
 
 @app.command(name="token")
-def token_command(subject: Annotated[str, typer.Option()] = "demo") -> None:
+def token_command(
+    subject: Annotated[str, typer.Option()] = "demo",
+    role: Annotated[token.Role | None, typer.Option()] = None,
+) -> None:
     """Print a bearer token for the API."""
     _, kube = _running()
-    typer.echo(token.sign(kube.secret(f"{RELEASE}-auth")["jwt-secret"], subject=subject))
+    secret = kube.secret(f"{RELEASE}-auth")["jwt-secret"]
+    typer.echo(token.sign(secret, subject=subject, role=role))
 
 
 @app.command(name="crd")

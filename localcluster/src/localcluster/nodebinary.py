@@ -70,7 +70,7 @@ def node_binary(log: Path) -> Path:
     flags = link_flags(kubernetes_version(go_mod))
 
     def build(target: Path) -> None:
-        go = _go(_required_go(go_mod), log)
+        go = go_command(go_mod, log)
         run(
             (
                 go,
@@ -102,6 +102,11 @@ def link_components(layout: Layout, binary: Path) -> None:
             continue
         link.unlink(missing_ok=True)
         link.symlink_to(binary)
+
+
+def go_command(go_mod: str, log: Path) -> str:
+    """A Go that is new enough for a go.mod: the machine's, or one that is installed now."""
+    return _go(_required_go(go_mod), log)
 
 
 def _required_go(go_mod: str) -> tuple[int, ...]:

@@ -9,6 +9,9 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from trainyard_schema.base import Model
 
+MIN_ROWS = 20
+"""Rows with a target that a run needs at least."""
+
 
 class ModelType(StrEnum):
     """The kinds of model that Trainyard trains."""

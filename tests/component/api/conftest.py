@@ -5,20 +5,53 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import httpx
 import jwt
 import pytest
 from trainyard_schema import names
 
+from ...conftest import Aloud
 from ..control_plane import API, ControlPlane, Rest, free_ports, program, wait_until_ok
+from ..s3_gateway import CREDENTIALS, Gateway, gateway, gateway_binary
 
 NAMESPACE = "api-dev"
 JOBS = f"/apis/{names.API_VERSION}/namespaces/{NAMESPACE}/{names.PLURAL}"
 RBAC = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}"
 _SECRET = os.urandom(32).hex()
+_SETTINGS = {
+    "NAMESPACE": NAMESPACE,
+    "DATA_URI": "s3://trainyard/datasets/churn.csv",
+    "TARGET": "churned",
+    "EXCLUDE": '["customer_id"]',
+    "JWT_SECRET": _SECRET,
+    "BUCKET": "trainyard",
+    "DATABASE_URL": "postgresql://127.0.0.1:1/none",
+    "S3_ENDPOINT_URL": "http://127.0.0.1:1",
+    "LOG_LEVEL": "debug",
+}
+
+
+@pytest.fixture(scope="module")
+def _gateway(aloud: Aloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    folder = tmp_path_factory.mktemp("s3-gateway")
+    with aloud():
+        binary = gateway_binary(folder / "go-build.log")
+    with gateway(binary, folder) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(_gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Gateway:
+    """A real S3 server with an empty bucket, and its credentials in the environment."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    _gateway.empty()
+    return _gateway
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +59,21 @@ def rest(kubernetes: ControlPlane) -> Rest:
     """The administrator of a namespace with a Role of just what the API is said to need."""
     rest = kubernetes.rest
     rest.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-    verbs = ["create", "get", "list", "patch"]
-    rules = [{"apiGroups": [names.GROUP], "resources": [names.PLURAL], "verbs": verbs}]
+    group = names.GROUP
+    rules = [
+        {
+            "apiGroups": [group],
+            "resources": [names.PLURAL],
+            "verbs": ["create", "get", "list", "patch", "watch"],
+        },
+        {
+            "apiGroups": [group],
+            "resources": [names.MODEL_PLURAL],
+            "verbs": ["get", "list", "patch", "watch"],
+        },
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+        {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+    ]
     rest.post(f"{RBAC}/roles", {"metadata": {"name": API}, "rules": rules})
     bind(rest)
     return rest
@@ -60,36 +106,44 @@ class Server:
         return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30)
 
 
+class Serve(Protocol):
+    """Starts a replica; it is stopped when the test ends."""
+
+    def __call__(self, *, kubeconfig: Path | None = None, **settings: str) -> Server: ...
+
+
 @pytest.fixture
-def server(kubernetes: ControlPlane, rest: Rest, tmp_path: Path) -> Iterator[Server]:
-    (port,) = free_ports(1)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "KUBECONFIG": str(kubernetes.kubeconfigs[API]),
-        "AWS_ACCESS_KEY_ID": "none",
-        "AWS_SECRET_ACCESS_KEY": "none",
-        **{
-            f"TRAINYARD_API_{name}": value
-            for name, value in {
-                "NAMESPACE": NAMESPACE,
-                "DATA_URI": "s3://trainyard/datasets/churn.csv",
-                "TARGET": "churned",
-                "EXCLUDE": '["customer_id"]',
-                "JWT_SECRET": _SECRET,
-                "BUCKET": "trainyard",
-                "S3_ENDPOINT_URL": "http://127.0.0.1:1",
-                "PORT": str(port),
-                "LOG_LEVEL": "debug",
-            }.items()
-        },
-    }
-    log = tmp_path / "api.log"
-    url = f"http://127.0.0.1:{port}"
-    now = int(time.time())
-    claims = {"sub": "tests", "iss": "trainyard", "aud": "trainyard", "iat": now, "exp": now + 600}
-    command = [str(Path(sys.executable).with_name("trainyard-api"))]
-    with program(command, log, env=environment) as process:
-        wait_until_ok(process, f"{url}/readyz", log)
-        yield Server(process, url, jwt.encode(claims, _SECRET, algorithm="HS256"), log)
-    assert _SECRET not in log.read_text()
+def serve(kubernetes: ControlPlane, rest: Rest, tmp_path: Path) -> Iterator[Serve]:
+    logs: list[Path] = []
+    with ExitStack() as running:
+
+        def serve(*, kubeconfig: Path | None = None, **settings: str) -> Server:
+            (port,) = free_ports(1)
+            environment = {
+                "PATH": os.environ["PATH"],
+                "KUBECONFIG": str(kubeconfig or kubernetes.kubeconfigs[API]),
+                "AWS_ACCESS_KEY_ID": os.environ.get("AWS_ACCESS_KEY_ID", "none"),
+                "AWS_SECRET_ACCESS_KEY": os.environ.get("AWS_SECRET_ACCESS_KEY", "none"),
+            }
+            settings = {**_SETTINGS, "PORT": str(port), **settings}
+            environment |= {f"TRAINYARD_API_{name}": value for name, value in settings.items()}
+            log = tmp_path / f"api-{port}.log"
+            logs.append(log)
+            url = f"http://127.0.0.1:{port}"
+            command = [str(Path(sys.executable).with_name("trainyard-api"))]
+            process = running.enter_context(program(command, log, env=environment))
+            wait_until_ok(process, f"{url}/readyz", log)
+            now = int(time.time())
+            claims: dict[str, Any] = {"sub": "tests", "iss": "trainyard", "aud": "trainyard"}
+            claims |= {"iat": now, "exp": now + 600}
+            return Server(process, url, jwt.encode(claims, _SECRET, algorithm="HS256"), log)
+
+        yield serve
+    for log in logs:
+        assert _SECRET not in log.read_text()
     rest.delete(JOBS)
+
+
+@pytest.fixture
+def server(serve: Serve) -> Server:
+    return serve()

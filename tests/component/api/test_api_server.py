@@ -43,12 +43,24 @@ async def eventually(
     raise AssertionError("unreachable")
 
 
+async def until(
+    client: httpx.AsyncClient, path: str, *, seconds: float = 5, **members: Any
+) -> dict[str, Any]:
+    """The body of the first answer that has these members: the watch takes a moment."""
+    async with asyncio.timeout(seconds):
+        async for answer in _repeated(lambda: client.get(path)):
+            body: dict[str, Any] = answer.json()
+            if all(body.get(name) == value for name, value in members.items()):
+                return body
+    raise AssertionError("unreachable")
+
+
 async def _repeated(
     answers: Callable[[], Awaitable[httpx.Response]],
 ) -> AsyncIterator[httpx.Response]:
     while True:
         yield await answers()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.02)
 
 
 async def test_a_training_from_start_to_end(server: Server, rest: Rest) -> None:
@@ -68,9 +80,9 @@ async def test_a_training_from_start_to_end(server: Server, rest: Rest) -> None:
         location = answer.headers["location"]
         assert (await client.get(location)).json()["status"] == "started"
         set_status(rest, job_id, phase="Running", stage="Training")
-        assert (await client.get(location)).json()["message"] == "Training"
+        await until(client, location, message="Training")
         set_status(rest, job_id, phase="Succeeded", message="3 models trained")
-        assert (await client.get(location)).json()["status"] == "completed"
+        await until(client, location, status="completed")
         jobs = (await client.get("/train/jobs", params={"status": "completed"})).json()
         assert [job["job_id"] for job in jobs["jobs"]] == [job_id]
         assert (await client.delete(f"/train/job/{job_id}")).status_code == 409
@@ -120,8 +132,7 @@ async def test_a_list_of_more_than_one_chunk(server: Server, rest: Rest) -> None
             },
         )
     async with server.client() as client:
-        body = (await client.get("/train/jobs", params={"limit": 3})).json()
-    assert body["total"] == 520
+        body = await until(client, "/train/jobs?limit=3", total=520)
     assert [job["job_id"] for job in body["jobs"]] == ["job-519", "job-518", "job-517"]
 
 

@@ -1,103 +1,27 @@
 """The chart as Helm renders it, for every way of installing it that differs."""
 
 import base64
-import string
 import subprocess
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
-from pydantic_settings import BaseSettings
-from trainyard_api.settings import Settings as ApiSettings
-from trainyard_controller.settings import Settings as ControllerSettings
 from trainyard_devtools.crd import FILES
-from trainyard_devtools.repo import CHART, DEPLOY
-from trainyard_schema.spec import DataSpec
+from trainyard_devtools.repo import CHART
+
+from .rendering import (
+    EXTERNAL,
+    KUBERNETES,
+    VALUES,
+    Object,
+    Template,
+    container_of,
+    environment,
+    find,
+    pod_specs,
+)
 
 pytestmark = pytest.mark.component
-
-KUBERNETES = "1.35"
-EXTERNAL = {
-    "storage.bundled.enabled": "false",
-    "storage.existingSecret": "my-s3",
-    "storage.endpointUrl": "https://s3.example.com:9000",
-}
-VALUES: dict[str, dict[str, str]] = {
-    "defaults": {},
-    "external-s3": {**EXTERNAL, "networkPolicy.storageCidrs[0]": "10.20.0.0/16"},
-    "aws": {**EXTERNAL, "storage.endpointUrl": "", "storage.region": "eu-central-1"},
-    "own-secrets": {"auth.existingSecret": "my-auth", "storage.existingSecret": "my-s3"},
-    "open": {"auth.trainApi": "open", "api.service.type": "LoadBalancer", "api.replicas": "2"},
-    "metrics": {
-        "metrics.serviceMonitor.enabled": "true",
-        "metrics.serviceMonitor.labels.release": "prometheus",
-    },
-    "bare": {"networkPolicy.enabled": "false", "crds.enabled": "false"},
-    "scheduling": {
-        "nodeSelector.pool": "ml",
-        "tolerations[0].key": "ml",
-        "tolerations[0].operator": "Exists",
-        "image.pullSecrets[0]": "pull",
-        "storage.bundled.persistence.storageClassName": "fast",
-    },
-}
-
-Object = dict[str, Any]
-Template = Callable[..., list[Object]]
-
-
-@pytest.fixture(scope="session")
-def template(helm: list[str]) -> Template:
-    """Render the chart with values given as --set; names of values files come first."""
-
-    def render(
-        values: dict[str, str], *files: str, release: str = "trainyard", namespace: str = "ns"
-    ) -> list[Object]:
-        command = [*helm, "template", release, str(CHART), "--namespace", namespace]
-        command += ["--kube-version", KUBERNETES]
-        for file in files:
-            command += ["--values", file]
-        for key, value in values.items():
-            typed = value in {"true", "false"} or value.isdecimal()
-            command += ["--set" if typed else "--set-string", f"{key}={value}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise ValueError(done.stderr)
-        return [document for document in yaml.safe_load_all(done.stdout) if document]
-
-    return render
-
-
-@pytest.fixture(scope="session", params=[*VALUES, "demo"])
-def objects(request: pytest.FixtureRequest, template: Template) -> list[Object]:
-    if request.param == "demo":
-        return template({}, str(DEPLOY / "values-demo.yaml"))
-    return template(VALUES[request.param])
-
-
-@pytest.fixture(scope="session")
-def default_objects(template: Template) -> list[Object]:
-    return template({})
-
-
-def find(objects: list[Object], kind: str, name: str) -> Object:
-    [found] = [o for o in objects if (o["kind"], o["metadata"]["name"]) == (kind, name)]
-    return found
-
-
-def pod_specs(objects: list[Object]) -> Iterator[tuple[str, Object]]:
-    """Every pod that the chart starts, tests and hooks included."""
-    for item in objects:
-        if item["kind"] == "Pod":
-            yield item["metadata"]["name"], item["spec"]
-        elif "template" in item.get("spec", {}):
-            yield item["metadata"]["name"], item["spec"]["template"]["spec"]
-
-
-def environment(container: Object) -> dict[str, Any]:
-    return {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in container["env"]}
 
 
 def test_lint_finds_nothing(helm: list[str]) -> None:
@@ -117,6 +41,13 @@ def test_names_that_yaml_reads_as_something_else_stay_names(template: Template) 
         "storage.region": "1e3",
         "storage.existingSecret": "1e3",
         "auth.existingSecret": "1e3",
+        "auth.issuer": "1e3",
+        "database.existingSecret": "1e3",
+        "database.bundled.persistence.storageClassName": "1e3",
+        "api.ingress.enabled": "true",
+        "api.ingress.host": "1e3",
+        "api.ingress.className": "1e3",
+        "api.ingress.tlsSecret": "1e3",
         "image.pullSecrets[0]": "1e3",
         "storage.bundled.persistence.storageClassName": "1e3",
         "metrics.serviceMonitor.enabled": "true",
@@ -128,10 +59,12 @@ def test_names_that_yaml_reads_as_something_else_stay_names(template: Template) 
 
 def test_long_release_names_are_cut_to_what_kubernetes_takes(template: Template) -> None:
     cut, whole = (
-        {item["metadata"]["name"] for item in template({}, release=release)}
+        {(item["kind"], item["metadata"]["name"]) for item in template({}, release=release)}
         for release in ("a" * 53, "trainyard")
     )
-    assert max(len(name) for name in cut) <= 63
+    assert max(len(name) for _, name in cut) <= 63
+    # Its pods are labelled with this name, a dash and ten characters.
+    assert max(len(name) for kind, name in cut if kind == "StatefulSet") <= 63 - 11
     assert len(cut) == len(whole)
 
 
@@ -207,45 +140,60 @@ def test_secrets_reach_pods_by_reference_only(default_objects: list[Object]) -> 
         if item["kind"] == "Secret"
         for value in item["data"].values()
     ]
-    assert len(secrets) == 3
-    assert len(set(secrets)) == 3
+    # jwt-secret, service-token; the access key and its secret; the database's password and URL
+    assert len(secrets) == 6
+    assert len(set(secrets)) == 6
     others = yaml.safe_dump([item for item in default_objects if item["kind"] != "Secret"])
     for secret in secrets:
         assert secret not in others
 
 
 def test_generated_secrets_are_long_enough_and_new_each_time(template: Template) -> None:
-    first, second = (
-        base64.b64decode(find(template({}), "Secret", "trainyard-auth")["data"]["jwt-secret"])
-        for _ in range(2)
-    )
-    assert len(first) >= 32
-    assert first != second
+    first, second = (template({}) for _ in range(2))
+    for name, key in (
+        ("trainyard-auth", "jwt-secret"),
+        ("trainyard-auth", "service-token"),
+        ("trainyard-postgres", "password"),
+    ):
+        one, other = (
+            base64.b64decode(find(o, "Secret", name)["data"][key]) for o in (first, second)
+        )
+        assert len(one) >= 32
+        assert one != other
 
 
 def test_one_rendering_agrees_with_itself_about_generated_secrets(
     default_objects: list[Object],
 ) -> None:
-    checksums = {
-        name: item["spec"]["template"]["metadata"].get("annotations", {}).get("checksum/s3-secret")
-        for item in default_objects
-        if (name := item["metadata"]["name"])
-        in {"trainyard-api", "trainyard-controller", "trainyard-s3"}
-        and "template" in item.get("spec", {})
-    }
-    assert len(checksums) == 3
-    assert len(set(checksums.values())) == 1
-    assert None not in checksums.values()
+    for secret, components in (
+        ("s3", {"api", "controller", "s3"}),
+        ("database", {"api", "postgres"}),
+    ):
+        checksums = {
+            item["metadata"]["name"]: checksum
+            for item in default_objects
+            if "template" in item.get("spec", {})
+            and (annotations := item["spec"]["template"]["metadata"].get("annotations", {}))
+            and (checksum := annotations.get(f"checksum/{secret}-secret"))
+        }
+        assert set(checksums) == {f"trainyard-{component}" for component in components}
+        assert len(set(checksums.values())) == 1
 
 
 def test_own_secrets_are_used_and_none_is_generated(template: Template) -> None:
     objects = template(VALUES["own-secrets"])
     assert all(item["kind"] != "Secret" for item in objects)
-    s3 = find(objects, "StatefulSet", "trainyard-s3")["spec"]["template"]["spec"]["containers"][0]
-    assert environment(s3)["ROOT_ACCESS_KEY_ID"]["secretKeyRef"]["name"] == "my-s3"
-    api = find(objects, "Deployment", "trainyard-api")["spec"]["template"]["spec"]["containers"][0]
-    assert environment(api)["TRAINYARD_API_JWT_SECRET"] == {
+    s3 = environment(container_of(objects, "trainyard-s3", "StatefulSet"))
+    assert s3["ROOT_ACCESS_KEY_ID"]["secretKeyRef"]["name"] == "my-s3"
+    postgres = environment(container_of(objects, "trainyard-postgres", "StatefulSet"))
+    assert postgres["DATABASE_PASSWORD"]["secretKeyRef"]["name"] == "my-database"
+    api = environment(container_of(objects, "trainyard-api"))
+    assert api["TRAINYARD_API_JWT_SECRET"] == {
         "secretKeyRef": {"name": "my-auth", "key": "jwt-secret"}
+    }
+    # A Secret of yours may be without it: then nobody may call POST /retrain.
+    assert api["TRAINYARD_API_SERVICE_TOKEN"] == {
+        "secretKeyRef": {"name": "my-auth", "key": "service-token", "optional": True}
     }
 
 
@@ -265,7 +213,8 @@ def test_storage_reaches_the_operator_and_the_api(template: Template) -> None:
         (VALUES["aws"], "", False),
     ):
         objects = template(values)
-        assert any(item["kind"] == "StatefulSet" for item in objects) is bundled
+        stateful = {o["metadata"]["name"] for o in objects if o["kind"] == "StatefulSet"}
+        assert ("trainyard-s3" in stateful) is bundled
         for name, variable in (
             ("trainyard-controller", "TRAINYARD_S3_ENDPOINT_URL"),
             ("trainyard-api", "TRAINYARD_API_S3_ENDPOINT_URL"),
@@ -275,49 +224,6 @@ def test_storage_reaches_the_operator_and_the_api(template: Template) -> None:
             assert environment(container)[variable] == url
             secret = environment(container)["AWS_SECRET_ACCESS_KEY"]["secretKeyRef"]
             assert secret["name"] == ("trainyard-s3" if bundled else "my-s3")
-
-
-@pytest.mark.parametrize(
-    ("name", "settings"),
-    [("controller", ControllerSettings), ("api", ApiSettings)],
-    ids=["controller", "api"],
-)
-def test_the_program_understands_every_setting_that_it_gets(
-    objects: list[Object],
-    name: str,
-    settings: type[BaseSettings],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    deployment = find(objects, "Deployment", f"trainyard-{name}")
-    [container] = deployment["spec"]["template"]["spec"]["containers"]
-    variables = {
-        variable: value if isinstance(value, str) else string.ascii_letters
-        for variable, value in environment(container).items()
-        if variable.startswith("TRAINYARD_")
-    }
-    prefix = str(settings.model_config["env_prefix"])
-    fields = {variable.removeprefix(prefix).lower() for variable in variables}
-    assert fields <= set(settings.model_fields)
-    for variable, value in variables.items():
-        monkeypatch.setenv(variable, value)
-    assert settings().model_fields_set <= fields
-
-
-def test_what_a_request_leaves_out_reaches_the_api(
-    template: Template, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    objects = template({}, str(DEPLOY / "values-demo.yaml"))
-    [container] = find(objects, "Deployment", "trainyard-api")["spec"]["template"]["spec"][
-        "containers"
-    ]
-    for variable, value in environment(container).items():
-        monkeypatch.setenv(variable, value if isinstance(value, str) else string.ascii_letters)
-    settings = ApiSettings()
-    assert settings.default_data == DataSpec(
-        uri="s3://trainyard/datasets/churn.csv", target="churned", exclude=["customer_id"]
-    )
-    assert settings.resources is not None
-    assert settings.resources.limits.memory == "1Gi"
 
 
 def test_the_bucket_exists_before_the_s3_server_starts(template: Template) -> None:
@@ -340,7 +246,7 @@ def test_image_names(template: Template) -> None:
         [container] = controller["spec"]["template"]["spec"]["containers"]
         return found | {environment(container)["TRAINYARD_TRAINER_IMAGE"]}
 
-    names = ("controller", "api", "s3-server", "trainer")
+    names = ("controller", "api", "s3-server", "postgres", "trainer")
     assert images({}) == {f"trainyard/{name}:0.1.0" for name in names}
     assert images({"image.registry": "127.0.0.1:5050/", "image.tag": "abc"}) == {
         f"127.0.0.1:5050/trainyard/{name}:abc" for name in names
@@ -416,6 +322,12 @@ def test_every_pod_is_under_a_policy_of_its_own(default_objects: list[Object]) -
     [
         ({"storage.endpointUrl": "http://minio:9000"}, "set storage.bundled.enabled=false"),
         ({"storage.bundled.enabled": "false"}, "set storage.existingSecret"),
+        ({"database.bundled.enabled": "false"}, "set database.existingSecret"),
+        ({"auth.jwksUrl": "https://issuer/keys"}, "needs auth.issuer"),
+        ({"auth.jwksUrl": "https://me:secret@issuer/keys"}, "/auth/jwksUrl"),
+        ({"auth.defaultRole": "owner"}, "/auth/defaultRole"),
+        ({"api.webhook.url": "https://alerts.example.com"}, "set both or neither"),
+        ({"api.ingress.enabled": "true"}, "needs api.ingress.host"),
         ({"api.service.nodePort": "30800"}, "needs api.service.type NodePort"),
         ({"api.defaults.data.uri": "s3://trainyard/x.csv"}, "set both or neither"),
         ({"imageRegistry": "x"}, "imageRegistry"),

@@ -107,6 +107,15 @@ class ModelLab:
         annotations = {names.RETRAIN_ANNOTATION: value}
         self.lab.rest.patch(f"{self.path}/{name}", {"metadata": {"annotations": annotations}})
 
+    def request(self, name: str, value: str, *, mode: str, requester: str) -> None:
+        """What the API writes."""
+        annotations = {
+            names.RETRAIN_ANNOTATION: value,
+            names.RETRAIN_MODE_ANNOTATION: f"{mode} {value}",
+            names.RETRAIN_REQUESTER_ANNOTATION: f"{requester} {value}",
+        }
+        self.lab.rest.patch(f"{self.path}/{name}", {"metadata": {"annotations": annotations}})
+
     def annotate(self, name: str, **annotations: str) -> None:
         """What `kubectl annotate` does, with keys of this group."""
         keys = {f"{names.GROUP}/{key}": value for key, value in annotations.items()}

@@ -55,6 +55,38 @@ def test_a_time_that_comes_is_a_run(models: ModelLab) -> None:
     assert models.lab.writes["create trainingjobs"] == 1
 
 
+def test_a_request_of_the_api_is_a_run_in_its_mode(models: ModelLab) -> None:
+    models.start()
+    training = {"modelType": "xgboost", "data": DATA, "skipIfUnchanged": True}
+    name = models.create(schedule=models.daily, template={"spec": training})
+    runs: list[str] = []
+    uid = models.get(name)["metadata"]["uid"]
+    for mode, skips in (("incremental", True), ("full", False)):
+        value = f"retrain-{mode}"
+        models.request(name, value, mode=mode, requester="ada lovelace")
+        run = models.run(name, *runs)
+        assert run == names.requested_run_name(name, uid, value)
+        training_job = models.lab.training_job(run)
+        assert training_job["spec"]["mode"] == mode
+        assert training_job["spec"]["skipIfUnchanged"] is skips
+        assert training_job["metadata"]["annotations"][names.RETRAIN_ANNOTATION] == value
+        requester = training_job["metadata"]["annotations"][names.REQUESTER_ANNOTATION]
+        assert requester == "ada lovelace"
+        models.succeed(name, run)
+        runs.append(run)
+    # What the API wrote stays there, and is not about the schedule, nor about another request.
+    for ask in (models.let_time_come, lambda name: models.retrain(name, "by hand")):
+        ask(name)
+        run = models.run(name, *runs)
+        training_job = models.lab.training_job(run)
+        assert training_job["spec"]["mode"] == "full"
+        assert training_job["spec"]["skipIfUnchanged"] is True
+        requester = training_job["metadata"]["annotations"][names.REQUESTER_ANNOTATION]
+        assert requester == f"Model/{name}"
+        models.succeed(name, run)
+        runs.append(run)
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("ask", [by_schedule, by_request])
 def test_killed_in_between_there_is_one_run(models: ModelLab, when: str, ask: Ask) -> None:

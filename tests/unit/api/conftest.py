@@ -11,7 +11,7 @@ from trainyard_api.app import create_app
 from trainyard_api.settings import Settings
 from trainyard_api.store import ModelStore
 
-from .fake import FakeApi, FakeTrainingJobs
+from .fake import FakeApi, FakeCluster, settled
 
 BUCKET = "trainyard"
 
@@ -37,6 +37,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         "EXCLUDE": '["customer_id"]',
         "JWT_SECRET": "for-these-tests-only-0123456789-abcdef",
         "BUCKET": BUCKET,
+        "DATABASE_URL": "postgresql://nobody:for-these-tests-only@127.0.0.1:1/none",
     }
     for name, value in variables.items():
         monkeypatch.setenv(f"TRAINYARD_API_{name}", value)
@@ -56,6 +57,7 @@ def sign(settings: Settings) -> Callable[..., str]:
         now = int(time.time())
         payload = {"sub": "ada", "iss": "trainyard", "aud": "trainyard", "iat": now}
         payload |= {"exp": now + 60, **claims}
+        assert settings.jwt_secret is not None
         return jwt.encode(
             {name: value for name, value in payload.items() if value is not None},
             settings.jwt_secret.get_secret_value() if secret is None else secret,
@@ -78,16 +80,25 @@ def store() -> ModelStore:
 
 @pytest.fixture
 def app(settings: Settings, cluster: FakeApi, store: ModelStore) -> FastAPI:
-    return create_app(settings, FakeTrainingJobs(cluster), store)
+    return create_app(settings, FakeCluster(cluster), store)
 
 
 @pytest.fixture
-async def anonymous(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def anonymous(app: FastAPI, cluster: FakeApi) -> AsyncIterator[httpx.AsyncClient]:
+    """What the test did to the cluster is known to the API when a request arrives."""
+
+    async def settle(_: httpx.Request) -> None:
+        await settled(cluster, app.state.jobs, app.state.models)
+
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://api") as client,
+        httpx.AsyncClient(
+            transport=transport, base_url="http://api", event_hooks={"request": [settle]}
+        ) as client,
     ):
+        await settled(cluster, app.state.jobs, app.state.models)
+        cluster.calls.clear()
         yield client
 
 

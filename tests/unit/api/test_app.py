@@ -7,8 +7,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from structlog.testing import capture_logs
+from trainyard_api.http.limits import Limits
+from trainyard_api.http.middleware import Observe
 from trainyard_api.metrics import Metrics
-from trainyard_api.middleware import Observe
 
 from .fake import FakeApi
 
@@ -84,7 +85,7 @@ async def test_an_unexpected_error_is_a_problem_too(
         raise ZeroDivisionError("of no concern to the caller")
 
     cluster.fault = fault
-    answer = await client.get("/train/jobs")
+    answer = await client.post("/train/xgboost")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert "no concern" not in answer.text
@@ -98,7 +99,7 @@ async def test_a_request_that_takes_too_long() -> None:
     async def forever() -> None:
         await asyncio.Event().wait()
 
-    app.add_middleware(Observe, metrics=Metrics(), timeout_seconds=0.01)
+    app.add_middleware(Observe, metrics=Metrics(), limits=lambda _: Limits(seconds=0.01))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
         answer = await client.get("/")

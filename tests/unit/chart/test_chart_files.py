@@ -46,7 +46,7 @@ def test_helm_keeps_a_crd(name: str) -> None:
 
 
 def test_no_object_of_the_values_schema_takes_unknown_keys() -> None:
-    open_objects = {"global", "labels", "nodeSelector"}
+    open_objects = {"global", "annotations", "labels", "nodeSelector"}
 
     def check(name: str, schema: dict[str, Any]) -> None:
         if schema.get("type") == "object" and name not in open_objects:

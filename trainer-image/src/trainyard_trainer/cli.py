@@ -1,4 +1,4 @@
-"""`trainyard`: what people do with models, from a shell."""
+"""`trainyard-trainer`: what people do with models where the libraries of the models are."""
 
 import argparse
 import contextlib
@@ -39,8 +39,8 @@ class _CommandError(Exception):
         self.code = code
 
 
-def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="trainyard", description=__doc__)
+def _arguments(arguments: Sequence[str] | None, program: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=program, description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     predict = commands.add_parser(
         "predict",
@@ -153,16 +153,16 @@ def _predict(arguments: argparse.Namespace) -> None:
         predict.write_csv(scorer, prediction, out)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; end with its exit code."""
+def main(arguments: Sequence[str] | None = None, *, program: str = "trainyard-trainer") -> None:
+    """Run a command; end with its exit code. Messages name the `program` that was typed."""
     # What is told on the way must not get between the predictions.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
-        chosen = _arguments(arguments)
+        chosen = _arguments(arguments, program)
         chosen.command(chosen)
         sys.stdout.flush()
     except _CommandError as error:
-        sys.stderr.write(f"trainyard: {error}\n")
+        sys.stderr.write(f"{program}: {error}\n")
         sys.exit(error.code)
     except BrokenPipeError:
         # Whoever reads has read enough, as `head` does. Nothing is left to flush.

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from trainyard_schema import DataSpec, Reason
+from trainyard_schema.spec import MIN_ROWS
 
 from trainyard_trainer.columns import ColumnKind, convert, understand
 from trainyard_trainer.errors import TrainerError
 from trainyard_trainer.preflight import row_hashes
 from trainyard_trainer.split import Rows, strata, take_share
 from trainyard_trainer.target import (
-    MIN_ROWS,
     MIN_ROWS_PER_CLASS,
     Target,
     Task,

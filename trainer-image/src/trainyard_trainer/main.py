@@ -1,4 +1,4 @@
-"""`trainyard-trainer`: the program of a trainer pod."""
+"""The program of a trainer pod."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Raw rows in, predictions out: the work of `trainyard predict`."""
+"""Raw rows in, predictions out: the work of `trainyard predict` and `trainyard-trainer predict`."""
 
 import csv
 import tempfile

@@ -18,11 +18,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from trainyard_schema import DataSpec, Reason
+from trainyard_schema.spec import MIN_ROWS
 
 from trainyard_trainer.columns import ColumnKind, understand
 from trainyard_trainer.errors import TrainerError
 
-MIN_ROWS = 20
 MIN_ROWS_PER_CLASS = 2
 MAX_NUMERIC_CLASSES = 20
 MAX_CLASSES = 200

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict
 
-from trainyard_api.deps import ClusterDep, MetricsDep
-from trainyard_api.problems import documented
+from trainyard_api.deps import ClusterDep, JobsDep, MetricsDep, ModelsDep
+from trainyard_api.http.problems import documented
 
 router = APIRouter(tags=["health"])
 
@@ -31,9 +31,11 @@ async def healthz() -> Health:
     summary="Can TrainingJobs be created?",
     responses=documented(HTTPStatus.SERVICE_UNAVAILABLE),
 )
-async def readyz(cluster: ClusterDep) -> Health:
-    """Answers 200 when the Kubernetes API server lets us read TrainingJobs, else 503."""
+async def readyz(cluster: ClusterDep, jobs: JobsDep, models: ModelsDep) -> Health:
+    """Answers 200 when the API server answers and TrainingJobs and Models are known, else 503."""
     await cluster.check()
+    jobs.require_recent()
+    models.require_recent()
     return Health()
 
 

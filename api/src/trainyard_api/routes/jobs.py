@@ -4,28 +4,31 @@ import heapq
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi import APIRouter, Body, Header, Query, Request, Response
 from trainyard_schema.spec import ModelTypeOrAll
 
-from trainyard_api.auth import RequesterDep
+from trainyard_api.auth import Identity, TrainTrainerDep, TrainViewerDep
 from trainyard_api.cluster import NotFoundError
-from trainyard_api.deps import ClusterDep, SettingsDep
-from trainyard_api.problems import Problem, documented
-from trainyard_api.requests import ModelName, TrainingOptions, TrainingRequest
-from trainyard_api.submission import submit
-from trainyard_api.views import (
+from trainyard_api.deps import JobsDep, SettingsDep, TrainingJobsDep
+from trainyard_api.http.problems import Problem, documented
+from trainyard_api.settings import Settings
+from trainyard_api.trainings import manifests
+from trainyard_api.trainings.objects import TrainingJobs
+from trainyard_api.trainings.requests import ModelName, TrainingOptions, TrainingRequest
+from trainyard_api.trainings.submission import submit
+from trainyard_api.trainings.training_job import rendered
+from trainyard_api.trainings.views import (
     JobList,
     JobView,
     Status,
     TrainingResponse,
-    job_status,
-    model_name,
 )
 
 router = APIRouter(prefix="/train", tags=["training"])
 
 _ALWAYS = (
     HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
     HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
@@ -58,18 +61,16 @@ async def train_model_type(
     *,
     model_type: ModelTypeOrAll,
     response: Response,
-    cluster: ClusterDep,
+    training_jobs: TrainingJobsDep,
     settings: SettingsDep,
-    requester: RequesterDep,
+    requester: TrainTrainerDep,
     options: Annotated[TrainingOptions | None, Body()] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> TrainingResponse:
     """Start training. The body is optional; dataset and resources default to the server's."""
     given = options.model_dump() if options else {}
     request = TrainingRequest(model_type=model_type, **given)
-    name = await submit(
-        request, key=idempotency_key, requester=requester, settings=settings, cluster=cluster
-    )
+    name = await _submit(request, idempotency_key, requester, settings, training_jobs)
     return _accepted(name, request, response)
 
 
@@ -83,52 +84,56 @@ async def train(
     *,
     request: TrainingRequest,
     response: Response,
-    cluster: ClusterDep,
+    training_jobs: TrainingJobsDep,
     settings: SettingsDep,
-    requester: RequesterDep,
+    requester: TrainTrainerDep,
     idempotency_key: IdempotencyKey = None,
 ) -> TrainingResponse:
     """Start training; `all` trains every model type on one identical split."""
-    name = await submit(
-        request, key=idempotency_key, requester=requester, settings=settings, cluster=cluster
-    )
+    name = await _submit(request, idempotency_key, requester, settings, training_jobs)
     return _accepted(name, request, response)
 
 
 @router.get(
     "/status/{job_id}",
     summary="Show a training",
+    response_model=JobView,
     responses=documented(HTTPStatus.NOT_FOUND, *_ALWAYS),
 )
-async def status(job_id: str, cluster: ClusterDep, _: RequesterDep) -> JobView:
+async def status(job_id: str, request: Request, _: TrainViewerDep) -> Response:
     """Where it stands, how far it is, and what came out of it."""
+    # Asked far more often than anything else; each dependency costs as much as all that is here.
+    training_jobs: TrainingJobs = request.app.state.training_jobs
     try:
-        return JobView.of(await cluster.get(job_id))
+        job = await training_jobs.find(job_id)
     except NotFoundError:
         raise _no_such_job(job_id) from None
+    return Response(job.view_json, media_type="application/json")
 
 
-@router.get("/jobs", summary="List trainings", responses=documented(*_ALWAYS))
-async def jobs(
-    cluster: ClusterDep,
-    _: RequesterDep,
+@router.get(
+    "/jobs", summary="List trainings", response_model=JobList, responses=documented(*_ALWAYS)
+)
+async def list_jobs(
+    jobs: JobsDep,
+    _: TrainViewerDep,
     status: Annotated[Status | None, Query(description="Only those with this status.")] = None,
     model_type: Annotated[
         ModelTypeOrAll | None, Query(description="Only those that train this type.")
     ] = None,
     model: Annotated[ModelName | None, Query(description="Only those of this model.")] = None,
     limit: Annotated[int, Query(ge=1, le=500, description="At most so many.")] = 50,
-) -> JobList:
+) -> Response:
     """The most recent first, those that kubectl created included."""
     matching = [
         job
-        for job in await cluster.list()
-        if (status is None or job_status(job) == status)
+        for job in jobs.all()
+        if (status is None or job.status == status)
         and (model_type is None or job["spec"]["modelType"] == model_type)
-        and (model is None or model_name(job) == model)
+        and (model is None or job.model == model)
     ]
-    recent = heapq.nlargest(limit, matching, key=_age)
-    return JobList(jobs=[JobView.of(job) for job in recent], total=len(matching))
+    recent = heapq.nlargest(limit, matching, key=lambda job: job.age)
+    return rendered("jobs", recent, total=len(matching))
 
 
 @router.delete(
@@ -137,14 +142,16 @@ async def jobs(
     summary="Cancel a training",
     responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, *_ALWAYS),
 )
-async def cancel(job_id: str, cluster: ClusterDep, _: RequesterDep) -> TrainingResponse:
+async def cancel(
+    job_id: str, training_jobs: TrainingJobsDep, _: TrainTrainerDep
+) -> TrainingResponse:
     """Stop it for good: the operator deletes its pods, the record is kept.
 
     The status becomes `cancelled` once no pod is left. Asking again changes nothing and is answered
     alike; a training that has completed or failed cannot be cancelled any more (409).
     """
     try:
-        job = await cluster.cancel(job_id)
+        job = await training_jobs.cancel(job_id)
     except NotFoundError:
         raise _no_such_job(job_id) from None
     view = JobView.of(job)
@@ -163,6 +170,32 @@ async def cancel(job_id: str, cluster: ClusterDep, _: RequesterDep) -> TrainingR
     )
 
 
+def _subject(requester: Identity | None) -> str | None:
+    return requester.subject if requester else None
+
+
+async def _submit(
+    request: TrainingRequest,
+    key: str | None,
+    identity: Identity | None,
+    settings: Settings,
+    training_jobs: TrainingJobs,
+) -> str:
+    requester = _subject(identity)
+
+    def manifest(name: str) -> dict[str, Any]:
+        return manifests.training_job(request, name=name, requester=requester, settings=settings)
+
+    job = await submit(
+        manifest,
+        model_type=request.model_type,
+        key=key,
+        requester=requester,
+        training_jobs=training_jobs,
+    )
+    return job.name
+
+
 def _accepted(name: str, request: TrainingRequest, response: Response) -> TrainingResponse:
     location = f"/train/status/{name}"
     response.headers["Location"] = location
@@ -172,11 +205,6 @@ def _accepted(name: str, request: TrainingRequest, response: Response) -> Traini
         message=f"Training of {request.model_type} has started; follow it at {location}",
         model_type=request.model_type,
     )
-
-
-def _age(job: dict[str, Any]) -> tuple[str, str]:
-    # RFC 3339 in UTC sorts as text; the name decides within a second.
-    return job["metadata"]["creationTimestamp"], job["metadata"]["name"]
 
 
 def _no_such_job(job_id: str) -> Problem:

@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from trainyard_schema import ModelType
 
-from trainyard_api.auth import RequesterDep
+from trainyard_api.auth import TrainViewerDep
 from trainyard_api.deps import StoreDep
-from trainyard_api.problems import documented
-from trainyard_api.requests import ModelName
-from trainyard_api.views import AvailableModel, AvailableModels
+from trainyard_api.http.problems import documented
+from trainyard_api.trainings.requests import ModelName
+from trainyard_api.trainings.views import AvailableModel, AvailableModels
 
 router = APIRouter(prefix="/train/models", tags=["models"])
 
@@ -19,12 +19,15 @@ router = APIRouter(prefix="/train/models", tags=["models"])
     "/available",
     summary="List the trained models",
     responses=documented(
-        HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
     ),
 )
 async def available(
     store: StoreDep,
-    _: RequesterDep,
+    _: TrainViewerDep,
     model: Annotated[ModelName | None, Query(description="Only of this name.")] = None,
     model_type: Annotated[ModelType | None, Query(description="Only of this type.")] = None,
     limit: Annotated[int, Query(ge=1, le=200, description="At most so many.")] = 50,

@@ -13,8 +13,10 @@ def announcements(before: ModelStatus, after: ModelStatus, plan: Plan) -> list[A
         told.append(Announcement(type="Warning", reason="RunSkipped", message=plan.skipped))
     if plan.start:
         why = []
-        if plan.start.request is not None:
-            why.append(f"requested by {plan.start.request!r}")
+        request = plan.start.request
+        if request is not None:
+            by = f"{request.by}: " if request.by else ""
+            why.append(f"requested by {by}{request.value!r}")
         if plan.start.scheduled_time is not None:
             why.append(f"scheduled for {utc(plan.start.scheduled_time)}")
         message = f"{plan.start.name}: {', '.join(why)}"

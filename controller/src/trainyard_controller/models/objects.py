@@ -18,12 +18,21 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RetrainRequest:
+    """The run that the retrain annotation asks for."""
+
+    value: str
+    mode: str | None = None
+    """As it is written; None: as the template says."""
+    by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Model(CustomObject):
     """A Model as last seen."""
 
     kind: ClassVar[str] = names.MODEL_KIND
-    retrain: str | None
-    """The value of its retrain annotation."""
+    retrain: RetrainRequest | None = None
     rollback: Request | None = None
     promote: Request | None = None
     reject: Request | None = None
@@ -33,16 +42,36 @@ class Model(CustomObject):
     def from_document(cls, document: Document) -> "Model":
         """Read a Model."""
         metadata = document["metadata"]
-        annotations = metadata.get("annotations") or {}
         return cls(
             **read_metadata(metadata),
-            retrain=annotations.get(names.RETRAIN_ANNOTATION) or None,
+            retrain=_retrain_request(metadata.get("annotations") or {}),
             rollback=_request(metadata, names.ROLLBACK_ANNOTATION),
             promote=_request(metadata, names.PROMOTE_ANNOTATION),
             reject=_request(metadata, names.REJECT_ANNOTATION),
             spec=document.get("spec") or {},
             status=_status(document.get("status") or {}),
         )
+
+
+def _retrain_request(annotations: Document) -> RetrainRequest | None:
+    value = annotations.get(names.RETRAIN_ANNOTATION)
+    if not value:
+        return None
+    return RetrainRequest(
+        value=value,
+        mode=_going_with(value, annotations.get(names.RETRAIN_MODE_ANNOTATION)),
+        by=_going_with(value, annotations.get(names.RETRAIN_REQUESTER_ANNOTATION)),
+    )
+
+
+def _going_with(request: str, text: str | None) -> str | None:
+    """What an annotation says of this request, unless it goes with another one."""
+    if not text:
+        return None
+    what, _, goes_with = text.rpartition(" ")
+    if not what:
+        return text
+    return what if goes_with == request else None
 
 
 def _request(metadata: Document, annotation: str) -> Request | None:

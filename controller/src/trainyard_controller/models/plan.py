@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from trainyard_schema import ModelSpec, names
 from trainyard_schema.retraining import parse_duration
 
-from trainyard_controller.models.objects import Model
+from trainyard_controller.models.objects import Model, RetrainRequest
 from trainyard_controller.models.schedule import Schedule
 from trainyard_controller.objects import TrainingJob
 
 CLOCK_STEP = timedelta(days=1)
 """A time that lies further ahead than this was written by a clock that was wrong."""
 _WAITING = "waiting to retrain: "
+_MODES = ("full", "incremental")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class Start:
     """A run that is to be created. It may answer a request and a time of the schedule at once."""
 
     name: str
-    request: str | None
+    request: RetrainRequest | None
     scheduled_time: datetime | None
 
 
@@ -81,12 +82,14 @@ def decide(
     """
     status = model.status
     due = _due(model, schedule, now) if schedule and not spec.suspend else None
-    request = model.retrain if model.retrain != status.last_handled_retrain else None
+    request = model.retrain
+    if request and request.value == status.last_handled_retrain:
+        request = None
     last, handled = status.last_schedule_time, status.last_handled_retrain
     started = _last_start(model, runs, now)
 
-    if request and names.requested_run_name(model.name, model.uid, request) in _names(runs):
-        handled, request = request, None
+    if request and names.requested_run_name(model.name, model.uid, request.value) in _names(runs):
+        handled, request = request.value, None
     if due and (
         names.scheduled_run_name(model.name, due) in _names(runs) or (started and started >= due)
     ):
@@ -94,7 +97,7 @@ def decide(
 
     plan = _answer(model, spec, runs, now, due=due, request=request, started=started)
     if plan.start:
-        handled = plan.start.request or handled
+        handled = plan.start.request.value if plan.start.request else handled
     held = due if not (plan.start or plan.skipped) else None
     if due and not held:
         last = due
@@ -122,7 +125,7 @@ def _answer(
     now: datetime,
     *,
     due: datetime | None,
-    request: str | None,
+    request: RetrainRequest | None,
     started: datetime | None,
 ) -> Plan:
     """How a due time and a pending request are answered, without the times in the status."""
@@ -135,8 +138,11 @@ def _answer(
     if due and _too_late(spec, due, now) and not makes_room:
         skipped = _left_out(due, f"more than {spec.starting_deadline_seconds} s have passed since")
         due = None
+    refused = _refused(request) if request else None
+    if refused:
+        request = None
     if not due and not request:
-        return Plan(skipped=skipped, message=skipped)
+        return Plan(skipped=skipped, message=refused or skipped)
     if spec.suspend:
         return Plan(message=f"{_WAITING}spec.suspend is true")
     rest = started + parse_duration(spec.cooldown) if started else now
@@ -147,7 +153,7 @@ def _answer(
             skipped = _left_out(due, why)
         return Plan(
             skipped=skipped,
-            message=f"{_WAITING}{why}" if request else skipped,
+            message=f"{_WAITING}{why}" if request else refused or skipped,
             look_again=rest if request and cooling else None,
         )
     if active:
@@ -156,12 +162,20 @@ def _answer(
             skipped=skipped,
             message=f"{_WAITING}{active[0].name} is being cancelled",
         )
-    return Plan(start=_start(model, request, due), skipped=skipped)
+    return Plan(start=_start(model, request, due), skipped=skipped, message=refused)
 
 
-def _start(model: Model, request: str | None, due: datetime | None) -> Start | None:
+def _refused(request: RetrainRequest) -> str | None:
+    """Why a request cannot be answered as it is."""
+    if request.mode in (None, *_MODES):
+        return None
+    annotation = names.RETRAIN_MODE_ANNOTATION
+    return f"{_WAITING}{annotation} is {request.mode!r}; write {' or '.join(_MODES)}"
+
+
+def _start(model: Model, request: RetrainRequest | None, due: datetime | None) -> Start | None:
     if request is not None:
-        name = names.requested_run_name(model.name, model.uid, request)
+        name = names.requested_run_name(model.name, model.uid, request.value)
     elif due is not None:
         name = names.scheduled_run_name(model.name, due)
     else:

@@ -4,7 +4,7 @@ from typing import Any
 
 from trainyard_schema import Gate, ModelSpec, TrainingJobSpec, names
 
-from trainyard_controller.models.objects import Model
+from trainyard_controller.models.objects import Model, RetrainRequest
 from trainyard_controller.models.plan import Start, utc
 
 
@@ -15,17 +15,20 @@ def build_run(model: Model, spec: ModelSpec, start: Start) -> dict[str, Any]:
         names.REQUESTER_ANNOTATION: f"{names.MODEL_KIND}/{model.name}",
         **template.metadata.annotations,
     }
+    training = dict(template.spec)
     if start.request is not None:
-        annotations[names.RETRAIN_ANNOTATION] = start.request
+        annotations[names.RETRAIN_ANNOTATION] = start.request.value
+        annotations |= _requester(start.request)
+        training |= _mode(start.request)
     if start.scheduled_time is not None:
         annotations[names.SCHEDULED_TIME_ANNOTATION] = utc(start.scheduled_time)
     champion = model.status.champion
-    training = TrainingJobSpec(
+    run_spec = TrainingJobSpec(
         model=model.name,
         # Even without one of the Model's own, a version must load before it is promoted.
         gate=spec.promotion.gate or Gate(),
         champion=champion.uri if champion else None,
-        **dict(template.spec),
+        **training,
     )
     return {
         "apiVersion": names.API_VERSION,
@@ -51,5 +54,19 @@ def build_run(model: Model, spec: ModelSpec, start: Start) -> dict[str, Any]:
                 }
             ],
         },
-        "spec": training.to_dict(),
+        "spec": run_spec.to_dict(),
     }
+
+
+def _requester(request: RetrainRequest) -> dict[str, str]:
+    return {names.REQUESTER_ANNOTATION: request.by} if request.by else {}
+
+
+def _mode(request: RetrainRequest) -> dict[str, Any]:
+    """What the request changes in the template, for this run only."""
+    if request.mode is None:
+        return {}
+    if request.mode == "full":
+        # Who asks for a rebuild wants one, whatever the template spares the schedule.
+        return {"mode": "full", "skip_if_unchanged": False}
+    return {"mode": request.mode}

@@ -20,10 +20,17 @@ def model_document(
     *,
     status: dict[str, Any] | None = None,
     retrain: str | None = None,
+    mode: str | None = None,
+    requester: str | None = None,
     generation: int = 1,
     version: int = 100,
     **spec: Any,
 ) -> dict[str, Any]:
+    annotations = {
+        names.RETRAIN_ANNOTATION: retrain,
+        names.RETRAIN_MODE_ANNOTATION: mode,
+        names.RETRAIN_REQUESTER_ANNOTATION: requester,
+    }
     return {
         "metadata": {
             "namespace": "lab",
@@ -32,7 +39,7 @@ def model_document(
             "resourceVersion": str(version),
             "generation": generation,
             "creationTimestamp": CREATED,
-            "annotations": {} if retrain is None else {names.RETRAIN_ANNOTATION: retrain},
+            "annotations": {key: value for key, value in annotations.items() if value is not None},
         },
         "spec": {"template": TEMPLATE, **spec},
         **({} if status is None else {"status": {"observedGeneration": generation, **status}}),

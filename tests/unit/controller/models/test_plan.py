@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trainyard_controller.models.objects import RetrainRequest
 from trainyard_controller.models.plan import Plan, Start, decide
 from trainyard_controller.models.schedule import Schedule
 from trainyard_controller.models.status import model_status
@@ -102,7 +103,7 @@ def test_suspended_it_promises_nothing_and_a_request_waits() -> None:
 
 
 def test_a_request_is_a_run() -> None:
-    start = Start(name=REQUESTED, request="now", scheduled_time=None)
+    start = Start(name=REQUESTED, request=RetrainRequest(value="now"), scheduled_time=None)
     assert plan(schedule=None, retrain="now") == Plan(start=start, last_handled_retrain="now")
 
 
@@ -111,9 +112,35 @@ def test_a_request_that_was_handled_is_none() -> None:
     assert plan(schedule=None, retrain="now", status=status) == Plan(last_handled_retrain="now")
 
 
+def test_a_request_may_say_how_to_train_and_who_asks() -> None:
+    made = plan(schedule=None, retrain="now", mode="incremental", requester="ada lovelace now")
+    assert made.start is not None
+    assert made.start.request == RetrainRequest(value="now", mode="incremental", by="ada lovelace")
+
+
+def test_what_goes_with_another_request_is_left_alone() -> None:
+    made = plan(schedule=None, retrain="now", mode="full before", requester="ada before")
+    assert made.start is not None
+    assert made.start.request == RetrainRequest(value="now")
+
+
+def test_a_mode_that_is_none_is_told_and_does_not_hold_up_the_schedule() -> None:
+    made = plan(schedule=None, retrain="now", mode="ful now")
+    assert made.start is None
+    assert made.last_handled_retrain is None
+    assert made.message is not None
+    assert "retrain-mode is 'ful'; write full or incremental" in made.message
+    scheduled_too = plan(retrain="now", mode="ful now")
+    assert scheduled_too.start == scheduled(DUE)
+    assert scheduled_too.last_handled_retrain is None
+    assert scheduled_too.message == made.message
+
+
 def test_one_run_answers_a_request_and_a_time_at_once() -> None:
     made = plan(retrain="now")
-    assert made.start == Start(name=REQUESTED, request="now", scheduled_time=DUE)
+    assert made.start == Start(
+        name=REQUESTED, request=RetrainRequest(value="now"), scheduled_time=DUE
+    )
     assert (made.last_schedule_time, made.last_handled_retrain) == (DUE, "now")
 
 
@@ -253,7 +280,7 @@ class World:
             self.now += timedelta(minutes=passed[step])
         elif step == "request":
             self.requests.append(str(len(self.requests)))
-            self.model = replace(self.model, retrain=self.requests[-1])
+            self.model = replace(self.model, retrain=RetrainRequest(value=self.requests[-1]))
         elif step == "end":
             for name, one in self.runs.items():
                 if not one.finished:
@@ -286,7 +313,7 @@ class World:
             assert made.start.name not in self.runs
             self.runs[made.start.name] = run(made.start.name, self.now.isoformat())
             if made.start.request:
-                self.answered.append(made.start.request)
+                self.answered.append(made.start.request.value)
             if self.dies:
                 self.dies = False
                 return

@@ -1,3 +1,5 @@
+import pytest
+from trainyard_controller.models.objects import RetrainRequest
 from trainyard_controller.models.plan import Start
 from trainyard_controller.models.run import build_run
 from trainyard_controller.objects import TrainingJob
@@ -15,7 +17,9 @@ def test_the_whole_training_job() -> None:
         },
     }
     one = model(template=template)
-    start = Start(name="churn-29923380", request="now", scheduled_time=at("23T03:00"))
+    start = Start(
+        name="churn-29923380", request=RetrainRequest(value="now"), scheduled_time=at("23T03:00")
+    )
     built = build_run(one, spec_of(one), start)
     spec = built.pop("spec")
     assert built == {
@@ -68,6 +72,24 @@ def test_the_model_asks_for_it_unless_the_template_says_who() -> None:
     start = Start(name="churn-1", request=None, scheduled_time=None)
     annotations = build_run(one, spec_of(one), start)["metadata"]["annotations"]
     assert annotations == {"trainyard.dev/requester": "Model/churn"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "trained", "skips"),
+    [(None, "incremental", True), ("incremental", "incremental", True), ("full", "full", False)],
+)
+def test_a_request_says_how_to_train_and_who_asks(
+    mode: str | None, trained: str, skips: bool
+) -> None:
+    spec = {**TEMPLATE["spec"], "mode": "incremental", "skipIfUnchanged": True}
+    annotations = {"trainyard.dev/requester": "growth-team"}
+    one = model(template={"spec": spec, "metadata": {"annotations": annotations}})
+    request = RetrainRequest(value="now", mode=mode, by="ada")
+    start = Start(name="churn-1", request=request, scheduled_time=None)
+    built = build_run(one, spec_of(one), start)
+    run = TrainingJobSpec.model_validate(built["spec"])
+    assert (run.mode, run.skip_if_unchanged) == (trained, skips)
+    assert built["metadata"]["annotations"]["trainyard.dev/requester"] == "ada"
 
 
 def test_a_run_knows_its_model_by_its_owner_and_not_by_a_label() -> None:

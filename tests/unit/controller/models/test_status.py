@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from trainyard_controller.models.announce import announcements
 from trainyard_controller.models.history import beyond_limits
+from trainyard_controller.models.objects import RetrainRequest
 from trainyard_controller.models.plan import Plan, Start
 from trainyard_controller.models.status import Problem, model_status
 from trainyard_schema import HistoryLimits, ModelStatus, ModelType
@@ -204,7 +205,9 @@ def told(
 
 
 def test_a_start_tells_what_it_answers() -> None:
-    start = Start(name="churn-3", request="now", scheduled_time=at("23T03:00"))
+    start = Start(
+        name="churn-3", request=RetrainRequest(value="now"), scheduled_time=at("23T03:00")
+    )
     status = model_status(model(), [NEW], Plan(start=start), NOW)
     message = "churn-3: requested by 'now', scheduled for 2026-11-23T03:00:00Z"
     assert told(ModelStatus(), status, Plan(start=start)) == [("Normal", "RunStarted", message)]

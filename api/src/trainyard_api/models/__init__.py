@@ -1,0 +1,1 @@
+"""Models over REST, and what people decide about their champions."""

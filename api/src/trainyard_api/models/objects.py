@@ -1,0 +1,24 @@
+"""Models: reads from the watch cache, writes to the cluster."""
+
+from typing import Any
+
+from trainyard_api.cluster import MODEL, Cluster
+from trainyard_api.cluster.cache import ObjectCache
+from trainyard_api.cluster.objects import Objects
+
+
+class Models(Objects[dict[str, Any]]):
+    """The Models of the namespace."""
+
+    def __init__(self, cluster: Cluster, cache: ObjectCache[dict[str, Any]]) -> None:
+        super().__init__(cluster, MODEL, cache)
+
+    async def annotate(
+        self, name: str, annotations: dict[str, str | None], *, resource_version: str
+    ) -> dict[str, Any]:
+        """Set annotations (None: remove), unless the Model has changed since it was read.
+
+        Raises `ConflictError`, `NotFoundError`, `RefusedError`, `UnavailableError`.
+        """
+        metadata = {"annotations": annotations, "resourceVersion": resource_version}
+        return await self.patch(name, {"metadata": metadata})

@@ -1,0 +1,1 @@
+"""Retraining on request: who asked, who had to wait, and what became of it."""

@@ -1,0 +1,1 @@
+"""TrainingJobs over REST: what is asked for, and what is told of it."""

@@ -1,0 +1,289 @@
+"""What the Train API answers: TrainingJobs and model versions in its own words."""
+
+import math
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from trainyard_schema import Metric as StoredMetric
+from trainyard_schema import (
+    ModelType,
+    Phase,
+    ProgressUnit,
+    Reason,
+    Stage,
+    TrainingJobStatus,
+)
+from trainyard_schema.artifacts import MODEL_FILES
+
+from trainyard_api.store import StoredVersion
+
+
+class Status(StrEnum):
+    """The Train API's words for where a training stands."""
+
+    STARTED = "started"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+STATUS_OF_PHASE = {
+    Phase.PENDING: Status.STARTED,
+    Phase.QUEUED: Status.STARTED,
+    Phase.STARTING: Status.STARTED,
+    Phase.SUSPENDED: Status.STARTED,
+    Phase.RUNNING: Status.RUNNING,
+    # Not yet `cancelled`: a pod is left, and a run that is just ending may still complete.
+    Phase.CANCELLING: Status.RUNNING,
+    Phase.SUCCEEDED: Status.COMPLETED,
+    Phase.FAILED: Status.FAILED,
+    Phase.CANCELLED: Status.CANCELLED,
+}
+
+
+_PHASES = frozenset(Phase)
+
+
+def status_of(phase: Phase | None) -> Status:
+    """The word for a phase; a TrainingJob that the operator has not seen yet has none."""
+    return Status.STARTED if phase is None else STATUS_OF_PHASE[phase]
+
+
+class View(BaseModel):
+    """An answer. snake_case, as the Train API's document has it."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True, protected_namespaces=())
+
+
+class TrainingResponse(View):
+    """A training that was started or cancelled."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "job_id": "train-xgboost-1f2e3d4c",
+                    "status": "started",
+                    "message": "Training of xgboost has started; "
+                    "follow it at /train/status/train-xgboost-1f2e3d4c",
+                    "model_type": "xgboost",
+                }
+            ]
+        }
+    )
+
+    job_id: str = Field(description="Unique identifier of the job: the TrainingJob's name.")
+    status: Status
+    message: str = Field(description="Where the training stands, in one line.")
+    model_type: str = Field(description="Type of model being trained.")
+
+
+class Progress(View):
+    """How far a run is."""
+
+    percent: int
+    unit: ProgressUnit | None
+    done: int | None
+    total: int | None
+    eta_seconds: int | None = Field(description="Null while unknown.")
+    updated_at: datetime
+
+
+class Metric(View):
+    """One number about a model, on one part of the data."""
+
+    model_type: ModelType
+    name: str = Field(description="For example roc_auc, log_loss, rmse.")
+    value: float | None = Field(description="Null where it is not a finite number.")
+    split: str = Field(description="holdout or cross-validation.")
+
+    @classmethod
+    def of(cls, metric: StoredMetric) -> Self:
+        """A metric with its number as a number; Kubernetes keeps it as text."""
+        try:
+            value = float(metric.value)
+        except ValueError:
+            value = math.nan
+        return cls(
+            model_type=metric.model_type,
+            name=metric.name,
+            value=value if math.isfinite(value) else None,
+            split=metric.split,
+        )
+
+
+class TrainedModel(View):
+    """A model version that a training left in the object store."""
+
+    model_type: ModelType
+    version: str
+    uri: str = Field(description="s3:// prefix of the version's files; ends in /.")
+    sha256: str = Field(description="Of the model file.")
+    size_bytes: int = Field(description="Of the model file.")
+    current: bool = Field(description="Whether this run made it the current version.")
+    duration_seconds: float
+
+
+class JobView(TrainingResponse):
+    """All that is known about a training."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "job_id": "train-xgboost-1f2e3d4c",
+                    "status": "running",
+                    "message": "Training",
+                    "model_type": "xgboost",
+                    "model": "churn",
+                    "phase": "Running",
+                    "stage": "Training",
+                    "progress": {
+                        "percent": 40,
+                        "unit": "rounds",
+                        "done": 400,
+                        "total": 1000,
+                        "eta_seconds": 6,
+                        "updated_at": "2026-11-20T10:00:05Z",
+                    },
+                    "created_at": "2026-11-20T10:00:00Z",
+                }
+            ]
+        }
+    )
+
+    model: str = Field(description="Name under which versions are filed.")
+    phase: Phase | None = Field(description="Null until the operator has seen it.")
+    stage: Stage | None
+    reason: Reason | None = Field(description="Why it does not run, or failed.")
+    progress: Progress | None
+    attempts: int | None = Field(description="Pods started so far.")
+    metrics: list[Metric]
+    models: list[TrainedModel]
+    created_at: datetime
+    start_time: datetime | None
+    completion_time: datetime | None
+
+    @classmethod
+    def of(cls, job: dict[str, Any]) -> Self:
+        """The view of a TrainingJob as the API server gives it."""
+        metadata, spec = job["metadata"], job["spec"]
+        status = _stored_status(job)
+        return cls(
+            job_id=metadata["name"],
+            status=status_of(status.phase),
+            message=_message(spec, status),
+            model_type=spec["modelType"],
+            model=model_name(job),
+            phase=status.phase,
+            stage=status.stage,
+            reason=status.reason,
+            progress=Progress.model_validate(status.progress) if status.progress else None,
+            attempts=status.attempts,
+            metrics=[Metric.of(metric) for metric in status.metrics],
+            models=[TrainedModel.model_validate(model) for model in status.models],
+            created_at=metadata["creationTimestamp"],
+            start_time=status.start_time,
+            completion_time=status.completion_time,
+        )
+
+
+class JobList(View):
+    """Trainings, the most recent first."""
+
+    jobs: list[JobView]
+    total: int = Field(description="How many there are with these filters, limit aside.")
+
+
+class AvailableModel(View):
+    """A trained model that can be loaded."""
+
+    model: str
+    model_type: ModelType
+    version: str = Field(description="Sorts by time.")
+    current: bool = Field(
+        description="Whether it is the champion of its Model, or the current version of its type: "
+        "what consumers should load."
+    )
+    uri: str = Field(description="s3:// prefix of the version's files; ends in /.")
+    file: str = Field(description="Name of the model file under the prefix.")
+    created_at: datetime | None
+    target: str | None
+    rows: int | None = Field(description="Rows of the table it learned from.")
+    size_bytes: int | None = Field(description="Of the model file.")
+    sha256: str | None = Field(description="Of the model file.")
+    metrics: list[Metric]
+
+    @classmethod
+    def of(cls, stored: StoredVersion) -> Self:
+        """The view of a version; what its manifest tells is null where that cannot be read."""
+        manifest = stored.manifest
+        file_name = MODEL_FILES[stored.key.model_type]
+        files = {file.name: file for file in manifest.files} if manifest else {}
+        file = files.get(file_name)
+        return cls(
+            model=stored.key.model,
+            model_type=stored.key.model_type,
+            version=stored.key.version,
+            current=stored.current,
+            uri=stored.uri,
+            file=file_name,
+            created_at=manifest.created_at if manifest else None,
+            target=manifest.target if manifest else None,
+            rows=manifest.rows if manifest else None,
+            size_bytes=file.size_bytes if file else None,
+            sha256=file.sha256 if file else None,
+            metrics=[Metric.of(metric) for metric in manifest.metrics] if manifest else [],
+        )
+
+
+class AvailableModels(View):
+    """Trained models, the newest first."""
+
+    models: list[AvailableModel]
+    total: int = Field(description="How many there are with these filters, limit aside.")
+
+
+def model_name(job: dict[str, Any]) -> str:
+    """The name under which a TrainingJob files its versions."""
+    name: str = job["spec"].get("model") or job["metadata"]["name"]
+    return name
+
+
+def job_status(job: dict[str, Any]) -> Status:
+    """The word for where a TrainingJob stands."""
+    return status_of(job_phase(job))
+
+
+def job_phase(job: dict[str, Any]) -> Phase | None:
+    """The phase, even of a status that another version of Trainyard has written."""
+    phase = (job.get("status") or {}).get("phase")
+    return Phase(phase) if phase in _PHASES else None
+
+
+def _stored_status(job: dict[str, Any]) -> TrainingJobStatus:
+    try:
+        return TrainingJobStatus.from_stored(job.get("status") or {})
+    except ValidationError:
+        # A list of jobs must not fail for one of them.
+        return TrainingJobStatus(
+            phase=job_phase(job),
+            message="the status was written by another version of Trainyard; see kubectl describe",
+        )
+
+
+def _message(spec: dict[str, Any], status: TrainingJobStatus) -> str:
+    if status.message:
+        return status.message
+    match status.phase:
+        case None | Phase.PENDING if spec.get("cancel"):
+            return "Cancellation has been asked for"
+        case None:
+            return "Waits for the operator"
+        case Phase.RUNNING if status.stage:
+            return str(status.stage)
+        case phase:
+            return str(phase)

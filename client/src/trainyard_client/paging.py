@@ -1,0 +1,25 @@
+"""Lists that the API gives page by page."""
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from trainyard_client.transport import Query, Transport
+
+Item = TypeVar("Item", bound=BaseModel)
+
+_PAGE = 100
+
+
+def items(
+    transport: Transport, path: str, view: type[Item], query: Query | None = None
+) -> Iterator[Item]:
+    """All items of a list, from as many pages as the reader goes through."""
+    cursor: str | None = None
+    while True:
+        page = transport.get(path, {"limit": _PAGE, **(query or {}), "cursor": cursor}).json()
+        yield from map(view.model_validate, page["items"])
+        cursor = page.get("next_cursor")
+        if cursor is None:
+            return
