@@ -1,5 +1,6 @@
 """`kubectl trainyard` on the cluster, without any configuration: found by kubectl, forwarded."""
 
+import json
 import os
 import secrets
 import subprocess
@@ -42,6 +43,7 @@ def name(kube: Kube) -> Iterator[str]:
     name = f"cli-{secrets.token_hex(4)}"
     yield name
     kube.delete_training_job(name)
+    kube.delete_training_job(f"{name}-again")
 
 
 def test_a_training_from_start_to_end(plugin: Plugin, dataset: str, name: str) -> None:
@@ -63,14 +65,24 @@ def test_a_training_from_start_to_end(plugin: Plugin, dataset: str, name: str) -
     assert (refused.returncode, "already completed" in refused.stderr) == (1, True)
 
 
-def test_a_table_that_is_uploaded_by_the_way(plugin: Plugin, name: str, tmp_path: Path) -> None:
+def test_an_upload_is_trained_on_and_so_is_feedback(
+    plugin: Plugin, name: str, tmp_path: Path
+) -> None:
     table = tmp_path / f"{name}.csv"
     rows = "".join(f"{number % 60},{number % 7},{number % 2}\n" for number in range(2000))
     # Of tables with the same content, the first is kept.
     table.write_text(f"age,visits_{name},won\n{rows}")
-    done = plugin("submit", name, "--data", str(table), "--target", "won", "-w", "--timeout", "240")
+    wait = ("--target", "won", "--wait", "--timeout", "240")
+    done = plugin("submit", name, "--data", str(table), *wait)
     assert done.returncode == 0, done.stdout + done.stderr
     assert name in plugin("datasets").stdout
+
+    given = plugin("feedback", "--model", name, "--input", str(table))
+    assert given.returncode == 0, given.stderr
+    [kept] = json.loads(plugin("models", "feedback", name, "-o", "json").stdout)["items"]
+    assert (kept["rows"], kept["unwritten"]) == (2000, 0)
+    again = plugin("submit", f"{name}-again", "--data", kept["uri"], *wait)
+    assert again.returncode == 0, again.stdout + again.stderr
 
 
 def test_who_one_is(plugin: Plugin) -> None:

@@ -1,13 +1,18 @@
 """The client."""
 
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Final, Self
 
 import httpx
 
+from trainyard_client.alerts import Alerts
 from trainyard_client.datasets import Datasets
+from trainyard_client.feedback import Feedback
+from trainyard_client.history import HistoryEntry, history
 from trainyard_client.jobs import Jobs
 from trainyard_client.models import Models
+from trainyard_client.plans import Plan, plans
 from trainyard_client.retrains import Retrains
 from trainyard_client.transport import Transport
 from trainyard_client.versions import Versions
@@ -38,6 +43,8 @@ class Client:
         self.versions: Final = Versions(self._transport)
         self.datasets: Final = Datasets(self._transport)
         self.retrains: Final = Retrains(self._transport)
+        self.feedback: Final = Feedback(self._transport)
+        self.alerts: Final = Alerts(self._transport)
 
     @property
     def url(self) -> str:
@@ -47,6 +54,19 @@ class Client:
     def me(self) -> Me:
         """Who the API takes the token's bearer for."""
         return Me.model_validate(self._transport.get("/api/v1/me").json())
+
+    def plans(self) -> list[Plan]:
+        """What is trained when: all Models, by name."""
+        return plans(self._transport)
+
+    def history(
+        self, *, user: str | None = None, everybody: bool = False
+    ) -> Iterator[HistoryEntry]:
+        """Your own retrainings and other activities, newest first.
+
+        For an admin also those of a `user` (subject or id), or of `everybody`.
+        """
+        return history(self._transport, user=user, everybody=everybody)
 
     def close(self) -> None:
         """Close all connections."""

@@ -28,9 +28,10 @@ class Retrains:
         answer: dict[str, Any] = self._transport.post("/api/retrain", body).json()
         return self.get(answer["data"]["python_response"]["job_id"])
 
-    def list(self, *, everybody: bool = False) -> Iterator[Retrain]:
-        """Your own requests, newest first; for an admin also those of `everybody`."""
-        return items(self._transport, _PATH, Retrain, {"all": everybody or None})
+    def list(self, *, user: str | None = None, everybody: bool = False) -> Iterator[Retrain]:
+        """Your own requests, newest first; an admin's may be those of a `user`, or `everybody`."""
+        query = {"user": user, "all": everybody or None}
+        return items(self._transport, _PATH, Retrain, query)
 
     def get(self, request: str) -> Retrain:
         """A request by its id. Raises `NotFoundError`."""

@@ -4,6 +4,7 @@ import hashlib
 import re
 import secrets
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 
 GROUP = "trainyard.dev"
 VERSION = "v1alpha1"
@@ -65,6 +66,9 @@ _HASH_LENGTH = 8
 # The host name of an Indexed Job's pod is <job>-<index>, which must fit 63 characters as well.
 _JOB_NAME_LENGTH = 61
 _LABEL_LENGTH = 63
+# What people leave at the end of a table's name.
+_TABLE_SUFFIXES = {".csv", ".parquet", ".gz", ".zst"}
+_DIGEST = re.compile(r"[0-9a-f]{16,64}")
 # More digits than the minutes since 1970 have, so that the two kinds of name never meet.
 _REQUEST_HASH_LENGTH = 10
 
@@ -77,6 +81,23 @@ def slug(name: str, max_length: int) -> str:
     """Turn `name` into a DNS label of at most `max_length` characters; `job` if nothing is left."""
     cleaned = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     return cleaned[:max_length].strip("-") or "job"
+
+
+def model_of_table(uri: str) -> str:
+    """The name of a table, as a model's: `churn` of s3://bucket/datasets/churn.csv.
+
+    Of an upload or of feedback, which are named by a digest, it is the name that they were given.
+    """
+    parts = [_without_suffixes(part) for part in PurePosixPath(uri.removeprefix("s3://")).parts]
+    named = [part for part in parts if not _DIGEST.fullmatch(part)]
+    return slug(named[-1] if named else "", _LABEL_LENGTH)
+
+
+def _without_suffixes(name: str) -> str:
+    path = PurePosixPath(name)
+    while path.suffix.lower() in _TABLE_SUFFIXES:
+        path = PurePosixPath(path.stem)
+    return str(path)
 
 
 def job_name(name: str, uid: str) -> str:

@@ -1,5 +1,6 @@
 """Versions of a model in an object store, as far as feedback looks at them."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -22,16 +23,6 @@ def put_version(
     **features: str,
 ) -> VersionKey:
     key = VersionKey("churn", ModelType(model_type), version)
-    manifest = Manifest.model_validate(
-        {
-            "model": "churn", "model_type": model_type, "version": version,
-            "created_at": "2026-11-20T10:00:00Z", "task": "binary", "data": [],
-            "rows": 70, "training_rows": 56, "holdout_rows": 14, "target": "churned",
-            "exclude": ["customer_id"], "holdout_fraction": 0.2, "hyperparameters": {}, "seed": 42,
-            "metrics": [], "files": [], "duration_seconds": 2.5, "image": "trainer:1",
-            "libraries": {}, "training_job": "trainyard/train-1", "training_job_uid": "u1",
-        }
-    )  # fmt: skip
     schema = {
         "schemaVersion": 1,
         "modelType": model_type,
@@ -41,8 +32,20 @@ def put_version(
         "features": [{"name": name, "kind": kind} for name, kind in (features or FEATURES).items()],
         "threshold": 0.4,
     }
+    text = json.dumps(schema).encode()
+    file = {"name": SCHEMA, "size_bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()}
+    manifest = Manifest.model_validate(
+        {
+            "model": "churn", "model_type": model_type, "version": version,
+            "created_at": "2026-11-20T10:00:00Z", "task": "binary", "data": [],
+            "rows": 70, "training_rows": 56, "holdout_rows": 14, "target": "churned",
+            "exclude": ["customer_id"], "holdout_fraction": 0.2, "hyperparameters": {}, "seed": 42,
+            "metrics": [], "files": [file], "duration_seconds": 2.5, "image": "trainer:1",
+            "libraries": {}, "training_job": "trainyard/train-1", "training_job_uid": "u1",
+        }
+    )  # fmt: skip
     for name, body in (
-        (key.prefix + SCHEMA, json.dumps(schema)),
+        (key.prefix + SCHEMA, text),
         (key.manifest, manifest.to_json()),
     ):
         s3.client.put_object(Bucket=BUCKET, Key=name, Body=body)

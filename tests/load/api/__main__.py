@@ -110,22 +110,14 @@ def _outages(
 
 
 async def _killed(env: Environment, replicas: Sequence[Replica]) -> dict[str, Any]:
-    """What was asked for, accepted and done while each part was killed once."""
+    """What was lost of what was asked for, while each part was killed once."""
     lost: dict[str, Any] = {}
-    rest, admin = env.plane.rest, env.token("admin", "admin")
     for part, outage in _outages(env, replicas).items():
         with step(f"Kill {part} in the midst of trainings and retrainings"):
-            trainings = await faults.submissions(env, replicas, outage)
-            models = retrains.create_models(rest, 40)
-            accepted = await faults.retrains(env, replicas, models, outage)
-            rest.delete(MODELS)
-            rows = await faults.all_ended(replicas[0], admin)
-            missing = [job for job in accepted if job.removeprefix("retrain-") not in rows]
+            models = retrains.create_models(env.plane.rest, retrains.KILLED)
             lost[part] = {
-                "trainings_asked": trainings["asked"],
-                "trainings_lost": trainings["asked"] - trainings["created"],
-                "retrains_accepted": len(accepted),
-                "retrains_lost": len(missing),
+                "trainings": await faults.trainings(env, replicas, outage),
+                "retrains": await faults.retrains(env, replicas, models, outage),
             }
     return lost
 
@@ -151,7 +143,7 @@ def _measure(folder: Path) -> dict[str, Any]:
             figures["retrains_admitted_of_50"] = answers["200"]
             figures["retrain_answers"] = dict(answers)
             rest.delete(MODELS)
-        with env.replicas(2, RETRAIN_CONCURRENT="1000") as replicas:
+        with env.replicas(2, RETRAIN_CONCURRENT="1000", RETRAIN_USER_SECONDS="0") as replicas:
             figures["lost"] = asyncio.run(_killed(env, replicas))
     return figures
 

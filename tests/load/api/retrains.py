@@ -12,6 +12,8 @@ from ...component.control_plane import Rest
 from .environment import MODELS, NAMESPACE, Environment, Replica
 
 USERS = 50
+KILLED = 40
+"""Models that are asked while something is killed."""
 
 
 def create_models(rest: Rest, count: int) -> list[str]:

@@ -114,6 +114,17 @@ def test_submit_from_options(api: Api, trainyard: Trainyard) -> None:
     assert "  trainyard watch churn-xgb " in done.err
 
 
+@pytest.mark.parametrize(
+    ("words", "model"), [([], "churn"), (["-m", "mine"], "mine"), (["run-1"], None)]
+)
+def test_the_model_is_named_by_the_table(
+    api: Api, trainyard: Trainyard, words: list[str], model: str | None
+) -> None:
+    api.answers(f"POST {JOBS}", Answer(202, job()))
+    trainyard("submit", *words, "-d", "s3://trainyard/datasets/churn.csv", "--target", "churned")
+    assert api.requests[0].json["spec"].get("model") == model
+
+
 def test_the_next_commands_are_those_of_the_plugin(api: Api, trainyard: Trainyard) -> None:
     api.answers(f"POST {JOBS}", Answer(202, job()))
     words = ("submit", "-d", "s3://trainyard/churn.csv", "--target", "churned")

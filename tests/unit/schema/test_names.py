@@ -51,3 +51,20 @@ def test_versions_are_in_utc_and_unique() -> None:
     assert re.fullmatch(r"20260228T233000Z-[0-9a-f]{8}", first)
     assert first != second
     assert names.new_version(datetime(2026, 3, 2, tzinfo=UTC)) > first
+
+
+@pytest.mark.parametrize(
+    ("uri", "model"),
+    [
+        ("s3://trainyard/datasets/churn.csv", "churn"),
+        ("s3://trainyard/datasets/Telco Churn.csv.gz", "telco-churn"),
+        ("s3://trainyard/datasets/sales.2026.parquet", "sales-2026"),
+        ("s3://trainyard/datasets/houses/", "houses"),
+        (f"s3://trainyard/datasets/churn/{'0a' * 32}.csv", "churn"),
+        (f"s3://trainyard/datasets/feedback/churn/{'0a' * 8}/", "churn"),
+        ("s3://trainyard/---", "job"),
+        (f"s3://trainyard/{'x' * 200}.csv", "x" * 63),
+    ],
+)
+def test_a_table_gives_its_name_to_the_model(uri: str, model: str) -> None:
+    assert names.model_of_table(uri) == model

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import secrets
-from pathlib import PurePosixPath
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -19,9 +18,6 @@ REQUEST_ANNOTATION: Final = f"{names.GROUP}/request-sha256"
 
 _RANDOM_BYTES = 4
 _KEYED_HEX = 20
-_MODEL_LENGTH = 63
-# What people leave at the end of a table's name.
-_SUFFIXES = {".csv", ".parquet", ".gz", ".zst"}
 
 
 def random_name(model_type: str) -> str:
@@ -40,15 +36,6 @@ def fingerprint(document: Any) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
-def default_model(data_uri: str) -> str:
-    """The name of a table, as a model's name: `churn` of s3://bucket/datasets/churn.csv."""
-    path = PurePosixPath(data_uri.removeprefix("s3://"))
-    name = path.name
-    while PurePosixPath(name).suffix.lower() in _SUFFIXES:
-        name = PurePosixPath(name).stem
-    return names.slug(name, _MODEL_LENGTH)
-
-
 def training_job(
     request: TrainingRequest, *, name: str, requester: str | None, settings: Settings
 ) -> dict[str, Any]:
@@ -58,7 +45,7 @@ def training_job(
     """
     data = _data(request, settings)
     spec: dict[str, Any] = {
-        "model": request.model or default_model(data.uri),
+        "model": request.model or names.model_of_table(data.uri),
         "modelType": request.model_type,
         "data": data.to_dict(),
         "overwrite": request.retrain,

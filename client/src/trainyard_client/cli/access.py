@@ -14,7 +14,15 @@ from trainyard_client.cli.cluster import Release
 from trainyard_client.cli.config import Config, config_path
 from trainyard_client.cli.connection import Access, cluster_token
 from trainyard_client.cli.errors import CommandError, Exit
-from trainyard_client.cli.output import Output, OutputOption, ago, print_document, print_fields, say
+from trainyard_client.cli.output import (
+    Output,
+    OutputOption,
+    ago,
+    print_document,
+    print_fields,
+    print_one,
+    say,
+)
 from trainyard_client.client import Client
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -56,6 +64,13 @@ def logout() -> None:
         say("Nothing was stored.")
         return
     say(f"Removed {path}.")
+
+
+def whoami(client: Client, *, output: OutputOption = Output.TABLE) -> None:
+    """Show who the API takes you for, and what you may do."""
+    me = client.me()
+    fields = {"Subject": me.subject, "Role": me.role, "API": client.url}
+    print_one(me, output, me.subject, lambda _: print_fields(fields))
 
 
 def token(

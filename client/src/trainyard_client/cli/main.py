@@ -11,10 +11,14 @@ from stamina.instrumentation import RetryDetails
 
 from trainyard_client.cli import (
     access,
+    alerts,
     datasets,
     decisions,
+    feedback,
+    history,
     jobs,
     models,
+    plans,
     predict,
     retrains,
     submit,
@@ -74,12 +78,19 @@ for _name, _function, _panel in (
     ("rollback", decisions.rollback, _MODELS),
     ("retrain", retrains.retrain, _MODELS),
     ("retrains", retrains.list_retrains, _MODELS),
+    ("plans", plans.list_plans, _MODELS),
+    ("history", history.list_history, _MODELS),
+    ("alerts", alerts.list_alerts, _MODELS),
+    ("redeliver", alerts.redeliver, _MODELS),
     ("upload", datasets.upload, _DATA),
     ("datasets", datasets.list_datasets, _DATA),
+    ("feedback", feedback.give, _DATA),
+    ("whoami", access.whoami, _ACCESS),
 ):
     app.command(_name, rich_help_panel=_panel)(with_client(_function))
 # As kubectl has it.
 app.command("get", hidden=True)(with_client(jobs.status))
+models.app.command("feedback")(with_client(feedback.summary))
 app.add_typer(models.app, rich_help_panel=_MODELS)
 app.command("predict", rich_help_panel=_DATA)(predict.predict)
 app.command("login", rich_help_panel=_ACCESS)(access.login)

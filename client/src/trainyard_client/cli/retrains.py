@@ -9,6 +9,7 @@ import typer
 from trainyard_client.cli.completion import complete_model
 from trainyard_client.cli.connection import program
 from trainyard_client.cli.errors import CommandError, Exit
+from trainyard_client.cli.history import Everybody, User, one_wish
 from trainyard_client.cli.output import (
     Output,
     OutputOption,
@@ -73,14 +74,14 @@ def retrain(
 def list_retrains(
     client: Client,
     *,
-    everybody: Annotated[
-        bool, typer.Option("--all", help="Those of everybody; needs the role admin.")
-    ] = False,
+    user: User = None,
+    everybody: Everybody = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 20,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List requests to retrain, newest first, with what became of them."""
-    found = itertools.islice(client.retrains.list(everybody=everybody), limit)
+    one_wish(user, everybody=everybody)
+    found = itertools.islice(client.retrains.list(user=user, everybody=everybody), limit)
     print_list(found, output, lambda one: one.id, _COLUMNS, "No requests to retrain.")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from trainyard_schema import ModelType
+from trainyard_schema import ModelType, names
 
 from trainyard_client.cli import uploading
 from trainyard_client.cli.connection import program
@@ -50,7 +50,12 @@ def submit(
         list[str] | None, typer.Option(help="Column not to learn from, such as an id. Repeatable.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Name under which versions are filed.")
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Name to file versions under; else the training's, else the table's.",
+        ),
     ] = None,
     param: Annotated[
         list[str] | None,
@@ -106,7 +111,7 @@ def submit(
         options = {
             "modelType": model_type,
             "data": {"uri": uri, "target": target} | ({"exclude": exclude} if exclude else {}),
-            "model": model,
+            "model": model or (None if name else names.model_of_table(data)),
             "hyperparameters": parameters(param) if param else None,
             "crossValidation": {"folds": folds} if folds else None,
             "mode": "incremental" if incremental else None,

@@ -133,21 +133,6 @@ def test_without_any_dataset_the_error_says_what_to_set(
     assert caught.value.status_code == 422
 
 
-@pytest.mark.parametrize(
-    ("uri", "model"),
-    [
-        ("s3://trainyard/datasets/churn.csv", "churn"),
-        ("s3://trainyard/datasets/Telco Churn.csv.gz", "telco-churn"),
-        ("s3://trainyard/datasets/sales.2026.parquet", "sales-2026"),
-        ("s3://trainyard/datasets/houses/", "houses"),
-        ("s3://trainyard/---", "job"),
-        (f"s3://trainyard/{'x' * 200}.csv", "x" * 63),
-    ],
-)
-def test_a_table_gives_its_name_to_the_model(uri: str, model: str) -> None:
-    assert manifests.default_model(uri) == model
-
-
 def test_a_random_name_is_new_each_time() -> None:
     first, second = (manifests.random_name("random-forest") for _ in range(2))
     assert first != second
