@@ -69,7 +69,7 @@ def rest(kubernetes: ControlPlane) -> Rest:
         {
             "apiGroups": [group],
             "resources": [names.MODEL_PLURAL],
-            "verbs": ["get", "list", "patch", "watch"],
+            "verbs": ["create", "delete", "get", "list", "patch", "watch"],
         },
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
         {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
