@@ -27,9 +27,9 @@ class Datasets:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def list(self) -> Iterator[Dataset]:
-        """All datasets, newest first."""
-        return items(self._transport, _PATH, Dataset)
+    def list(self, *, name: str | None = None) -> Iterator[Dataset]:
+        """The datasets, newest first; with `name` only those of this name."""
+        return items(self._transport, _PATH, Dataset, {"name": name})
 
     def get(self, dataset: str) -> Dataset:
         """A dataset by its id. Raises `NotFoundError`."""

@@ -1,9 +1,11 @@
 """Models and their champions: `client.models`."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
+
+from trainyard_schema import ModelSpec
 
 from trainyard_client.errors import WaitTimeoutError
 from trainyard_client.paging import items
@@ -26,9 +28,31 @@ class Models:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def list(self) -> Iterator[Model]:
-        """All Models."""
-        return items(self._transport, _PATH, Model)
+    def list(
+        self, *, model_type: str | None = None, retrainable: bool | None = None
+    ) -> Iterator[Model]:
+        """The Models with these properties, newest first."""
+        query = {"model_type": model_type, "retrainable": retrainable}
+        return items(self._transport, _PATH, Model, query)
+
+    def create(
+        self, name: str, spec: ModelSpec | Mapping[str, Any], *, retrainable: bool = False
+    ) -> Model:
+        """A new Model. With `retrainable`, requests to retrain all of them mean it as well.
+
+        A mapping has the names of a Model's YAML (camelCase). Raises `ConflictError` where there is
+        one of this name, `InvalidRequestError`.
+        """
+        document = _document(spec) if isinstance(spec, ModelSpec) else dict(spec)
+        body = {"name": name, "spec": document, "retrainable": retrainable}
+        return Model.model_validate(self._transport.post(_PATH, body).json())
+
+    def delete(self, name: str) -> None:
+        """Take a Model and its trainings away; versions and history stay in the object store.
+
+        Raises `NotFoundError`.
+        """
+        self._transport.delete(model_path(name))
 
     def get(self, model: str) -> Model:
         """A Model: its champion, candidates and runs. Raises `NotFoundError`."""
@@ -96,3 +120,7 @@ class Models:
 def model_path(model: str) -> str:
     """Where a Model is in the API."""
     return f"{_PATH}/{segment(model)}"
+
+
+def _document(spec: ModelSpec) -> dict[str, Any]:
+    return spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)

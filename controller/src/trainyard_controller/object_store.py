@@ -55,7 +55,7 @@ class ObjectStore:
         self.bucket = storage.bucket
         self._away_until = 0.0
         self._why_away = ""
-        self._client: S3Client = boto3.client(
+        self._client: S3Client = boto3.Session().client(
             "s3",
             endpoint_url=storage.endpoint_url,
             region_name=storage.region,

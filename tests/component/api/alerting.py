@@ -16,7 +16,7 @@ import httpx
 from trainyard_api.retraining.requests import user_id
 from trainyard_schema import names
 
-from ..control_plane import API, ControlPlane, wait_for
+from ..control_plane import ControlPlane, wait_for
 from ..postgres import Postgres
 from .receiver import Receiver
 from .replicas import Replica, Yard, token, yard_of
@@ -132,23 +132,8 @@ def alerts_of(kubernetes: ControlPlane, postgres: Postgres, folder: Path) -> Ite
     url = postgres.create(database)
     # An S3 server is not asked for anything here.
     with yard_of(kubernetes, url, "http://127.0.0.1:1", folder) as yard:
-        _allow_events(yard)
         yield Alerts(yard)
     postgres.drop(database)
-
-
-def _allow_events(yard: Yard) -> None:
-    path = f"/apis/{_GROUP}/v1/namespaces/{yard.namespace}"
-    rule = {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]}
-    yard.rest.post(f"{path}/roles", {"metadata": {"name": "events"}, "rules": [rule]})
-    yard.rest.post(
-        f"{path}/rolebindings",
-        {
-            "metadata": {"name": "events"},
-            "roleRef": {"apiGroup": _GROUP, "kind": "Role", "name": "events"},
-            "subjects": [{"apiGroup": _GROUP, "kind": "User", "name": API}],
-        },
-    )
 
 
 def listed(replica: Replica, **query: str) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from trainyard_schema import names
 from ...conftest import Aloud
 from ..control_plane import API, ControlPlane, Rest, free_ports, program, wait_until_ok
 from ..s3_gateway import CREDENTIALS, Gateway, gateway, gateway_binary
+from .role import RULES
 
 NAMESPACE = "api-dev"
 JOBS = f"/apis/{names.API_VERSION}/namespaces/{NAMESPACE}/{names.PLURAL}"
@@ -59,22 +60,7 @@ def rest(kubernetes: ControlPlane) -> Rest:
     """The administrator of a namespace with a Role of just what the API is said to need."""
     rest = kubernetes.rest
     rest.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-    group = names.GROUP
-    rules = [
-        {
-            "apiGroups": [group],
-            "resources": [names.PLURAL],
-            "verbs": ["create", "get", "list", "patch", "watch"],
-        },
-        {
-            "apiGroups": [group],
-            "resources": [names.MODEL_PLURAL],
-            "verbs": ["get", "list", "patch", "watch"],
-        },
-        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
-        {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
-    ]
-    rest.post(f"{RBAC}/roles", {"metadata": {"name": API}, "rules": rules})
+    rest.post(f"{RBAC}/roles", {"metadata": {"name": API}, "rules": RULES})
     bind(rest)
     return rest
 

@@ -18,6 +18,7 @@ import jwt
 from trainyard_schema import names
 
 from ..control_plane import API, ControlPlane, Rest, free_ports, program, wait_for, wait_until_ok
+from .role import RULES
 
 _SECRET = os.urandom(32).hex()
 SERVICE_TOKEN = os.urandom(32).hex()
@@ -79,20 +80,7 @@ class Yard:
         """A namespace with a Role of just what the API is said to need."""
         self.rest.post("/api/v1/namespaces", {"metadata": {"name": self.namespace}})
         path = f"/apis/{_GROUP}/v1/namespaces/{self.namespace}"
-        allowed = {
-            names.PLURAL: ["create", "get", "list", "patch", "watch"],
-            names.MODEL_PLURAL: ["get", "list", "patch", "watch"],
-        }
-        rules = [
-            {"apiGroups": [names.GROUP], "resources": [plural], "verbs": verbs}
-            for plural, verbs in allowed.items()
-        ]
-        rules += [
-            {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
-            {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
-            {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
-        ]
-        self.rest.post(f"{path}/roles", {"metadata": {"name": API}, "rules": rules})
+        self.rest.post(f"{path}/roles", {"metadata": {"name": API}, "rules": RULES})
         self.rest.post(
             f"{path}/rolebindings",
             {

@@ -15,13 +15,13 @@ from .versions import point, put_version
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(600)]
 
-MODEL, RUN = "churn", "churn-by-hand"
+MODEL, SPARE, RUN = "churn", "spare", "churn-by-hand"
 # All checks but those that a client's leniency, or a store without versions, would fail; and
 # `unsupported_method`: POST /train/jobs is POST /train/{model_type} with a type that there is not,
 # as the Train API's document has its paths; and the Allow header of a 405, in which Starlette names
 # the methods of one of a path's routes. Of POST /api/retrain the document wants a 503 where a
 # Model cannot be retrained now.
-_CHECKS = """
+_CHECKS = f"""
 [checks]
 allow_header_conformance.enabled = false
 unsupported_method.enabled = false
@@ -32,6 +32,11 @@ positive_data_acceptance.enabled = false
 include-path = "/api/retrain"
 [operations.checks]
 not_a_server_error.enabled = false
+
+[[operations]]
+include-name = "DELETE /api/v1/models/{{model}}"
+[operations.parameters]
+"path.model" = "{SPARE}"
 """
 _NAMES = f"""
 [parameters]
@@ -51,6 +56,7 @@ def yard(
     folder = tmp_path_factory.mktemp("contract")
     with yard_of(kubernetes, database_url, store.url, folder) as yard:
         yard.model(MODEL, marked=True)
+        yard.model(SPARE)
         yield yard
     store.stop()
 
@@ -67,12 +73,18 @@ def replica(yard: Yard) -> Replica:
     return replica
 
 
-@pytest.mark.parametrize("configuration", [_CHECKS, _NAMES], ids=["any names", "names of objects"])
-def test_every_answer_is_as_announced(replica: Replica, tmp_path: Path, configuration: str) -> None:
+@pytest.mark.parametrize(
+    ("configuration", "phases"),
+    [(_CHECKS, "fuzzing"), (_NAMES, "examples,coverage,fuzzing")],
+    ids=["any names", "names of objects"],
+)
+def test_every_answer_is_as_announced(
+    replica: Replica, tmp_path: Path, configuration: str, phases: str
+) -> None:
     (tmp_path / "schemathesis.toml").write_text(configuration)
     command = [str(Path(sys.executable).with_name("st")), "run", f"{replica.url}/openapi.json"]
     command += ["--header", f"Authorization: Bearer {token('ada', 'admin')}"]
-    command += ["--phases", "examples,coverage,fuzzing"]
+    command += ["--phases", phases]
     command += ["--max-examples", "10", "--seed", "20", "--no-color", "--request-timeout", "40"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-20_000:]

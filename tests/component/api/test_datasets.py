@@ -75,7 +75,9 @@ async def test_pages_of_datasets_without_feedback(server: Server, s3: Gateway) -
             names += [one["name"] for one in page["items"]]
             if (cursor := page["next_cursor"]) is None:
                 break
+        named = (await client.get("/api/v1/datasets", params={"name": "zeta"})).json()
     assert sorted(names) == ["alpha", "feedback-2", "zeta"]
+    assert [one["name"] for one in named["items"]] == ["zeta"]
 
 
 async def _rows(megabytes: int) -> AsyncIterator[bytes]:

@@ -16,7 +16,7 @@ def test_the_api_may_do_what_it_does_and_no_more(template: Template) -> None:
         for resource in rule["resources"]
     }
     assert allowed == {
-        ("trainyard.dev", "models"): {"get", "list", "watch", "patch"},
+        ("trainyard.dev", "models"): {"get", "list", "watch", "create", "patch", "delete"},
         ("trainyard.dev", "trainingjobs"): {"get", "list", "watch", "create", "patch"},
         ("", "pods"): {"list"},
         ("", "pods/log"): {"get"},

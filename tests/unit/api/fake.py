@@ -111,6 +111,16 @@ class FakeApi:
         self._begin("get")
         return self._find(plural, name)
 
+    async def delete_namespaced_custom_object(
+        self, *, plural: str, name: str, body: dict[str, Any], **_: Any
+    ) -> dict[str, Any]:
+        self._begin("delete")
+        found = self._find(plural, name)
+        if body["preconditions"]["uid"] != found["metadata"]["uid"]:
+            raise api_error(409, "the UID in the precondition is another one")
+        self.delete(name, plural=plural)
+        return {"kind": "Status", "status": "Success"}
+
     async def list_namespaced_custom_object(
         self, *, plural: str, _continue: str = "", **_: Any
     ) -> dict[str, Any]:

@@ -40,6 +40,8 @@ CALLS: list[Callable[[Client, Path], Any]] = [
     lambda client, _: client.jobs.logs("a"),
     lambda client, _: client.jobs.metrics("a"),
     lambda client, _: client.models.list(),
+    lambda client, _: client.models.create("a", {}),
+    lambda client, _: client.models.delete("a"),
     lambda client, _: client.models.get("a"),
     lambda client, _: client.models.retrain("a"),
     lambda client, _: client.models.promote("a", "v"),

@@ -60,6 +60,8 @@ _MEANING: Final[Mapping[tuple[str, int], type[ClusterError]]] = {
     ("create", 403): RefusedError,
     ("create", 409): AlreadyExistsError,
     ("create", 422): RefusedError,
+    ("delete", 404): NotFoundError,
+    ("delete", 409): NotFoundError,
     ("get", 404): NotFoundError,
     ("read", 400): NotFoundError,
     ("read", 404): NotFoundError,

@@ -33,6 +33,14 @@ class Objects(Generic[ObjectT]):
             raise NotFoundError(name)
         return self._cache.put(await self._cluster.call("get", self._kind, name=name))
 
+    async def create(self, manifest: Document) -> ObjectT:
+        """Create an object. Raises `AlreadyExistsError`, `RefusedError`, `UnavailableError`."""
+        # Strict: a field that the CRD does not know is an error, and never dropped in silence.
+        answer = await self._cluster.call(
+            "create", self._kind, body=manifest, field_validation="Strict"
+        )
+        return self._cache.put(answer)
+
     async def patch(self, name: str, body: Document) -> ObjectT:
         """Merge-patch it. Raises what `Cluster.call` does."""
         answer = await self._cluster.call(

@@ -22,3 +22,18 @@ class Models(Objects[dict[str, Any]]):
         """
         metadata = {"annotations": annotations, "resourceVersion": resource_version}
         return await self.patch(name, {"metadata": metadata})
+
+    async def delete(self, name: str) -> None:
+        """Delete a Model, and with it its TrainingJobs. Raises `NotFoundError`, `UnavailableError`.
+
+        The watch tells the cache of it.
+        """
+        model = await self.get(name)
+        # One that was created anew in this moment is another one.
+        preconditions = {"uid": model["metadata"]["uid"]}
+        await self._cluster.call(
+            "delete",
+            self._kind,
+            name=name,
+            body={"preconditions": preconditions, "propagationPolicy": "Background"},
+        )

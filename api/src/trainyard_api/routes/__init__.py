@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from trainyard_api.routes import feedback, health, history, jobs, models, plans, retrain, upload
 from trainyard_api.routes.v1 import alerts as v1_alerts
+from trainyard_api.routes.v1 import champions as v1_champions
 from trainyard_api.routes.v1 import datasets as v1_datasets
 from trainyard_api.routes.v1 import feedback as v1_feedback
 from trainyard_api.routes.v1 import jobs as v1_jobs
@@ -24,6 +25,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     v1_me.router,
     v1_versions.router,
     v1_models.router,
+    v1_champions.router,
     v1_datasets.router,
     upload.router,
     feedback.router,

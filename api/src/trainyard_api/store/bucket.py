@@ -56,7 +56,7 @@ class Bucket:
         read_timeout_seconds: float = _READ_TIMEOUT_SECONDS,
     ) -> None:
         self.name = name
-        self.client: S3Client = boto3.client(
+        self.client: S3Client = boto3.Session().client(
             "s3",
             endpoint_url=endpoint_url,
             region_name=region,

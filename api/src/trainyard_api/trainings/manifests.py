@@ -58,7 +58,7 @@ def training_job(
         spec["seed"] = request.seed
     if settings.resources is not None:
         spec["resources"] = settings.resources.to_dict()
-    _check(spec)
+    check_spec(spec)
     return _manifest(
         spec,
         name=name,
@@ -81,7 +81,7 @@ def training_job_of_spec(
     Raises `Problem` (422) for what cannot be trained.
     """
     document = spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
-    _check(document, within="spec.")
+    check_spec(document, within="spec.")
     return _manifest(
         document,
         name=name,
@@ -130,7 +130,8 @@ def _data(request: TrainingRequest, settings: Settings) -> DataSpec:
     return settings.default_data
 
 
-def _check(spec: dict[str, Any], *, within: str = "") -> None:
+def check_spec(spec: dict[str, Any], *, within: str = "") -> None:
+    """Raises `Problem` (422) for a TrainingJob's spec that the CRD or its operator would refuse."""
     try:
         parsed = TrainingJobSpec.model_validate(spec)
         validate_hyperparameters(parsed.model_types, parsed.hyperparameters)

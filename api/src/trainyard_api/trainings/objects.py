@@ -2,7 +2,7 @@
 
 from trainyard_schema import TERMINAL_PHASES
 
-from trainyard_api.cluster import TRAINING_JOB, Cluster, Document
+from trainyard_api.cluster import TRAINING_JOB, Cluster
 from trainyard_api.cluster.cache import ObjectCache
 from trainyard_api.cluster.objects import Objects
 from trainyard_api.trainings.training_job import TrainingJob
@@ -13,14 +13,6 @@ class TrainingJobs(Objects[TrainingJob]):
 
     def __init__(self, cluster: Cluster, cache: ObjectCache[TrainingJob]) -> None:
         super().__init__(cluster, TRAINING_JOB, cache)
-
-    async def create(self, manifest: Document) -> TrainingJob:
-        """Create a TrainingJob. Raises `AlreadyExistsError`, `RefusedError`, `UnavailableError`."""
-        # Strict: a field that the CRD does not know is an error, and never dropped in silence.
-        answer = await self._cluster.call(
-            "create", self._kind, body=manifest, field_validation="Strict"
-        )
-        return self._cache.put(answer)
 
     async def cancel(self, name: str) -> TrainingJob:
         """Ask for the end of a TrainingJob; one that has ended or is being cancelled is left alone.

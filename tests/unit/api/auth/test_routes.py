@@ -11,8 +11,9 @@ from trainyard_api.auth import Role
 
 PUBLIC = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics")}
 FOR_SERVICES = {("POST", "/retrain")}
-_DECISIONS = re.compile(
-    r"/api/v1/(models/\{model\}/(promote|approve|reject|rollback)|alerts/\{[a-z_]+\}/redeliver)"
+_OF_ADMINS = re.compile(
+    r"/api/v1/(models(/\{model\}(/(promote|approve|reject|rollback))?)?"
+    r"|alerts/\{[a-z_]+\}/redeliver)"
 )
 _HIDDEN = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/static-offline-docs"}
 
@@ -20,13 +21,13 @@ Operation = tuple[str, str]
 
 
 def needed(operation: Operation) -> Role:
-    """What design says: reading viewer, deciding about champions and alerts admin."""
+    """Reading is for viewers; Models, their champions and alerts are for admins."""
     method, path = operation
     if path.startswith("/api/v1/alerts"):
         return Role.ADMIN
     if method == "GET":
         return Role.VIEWER
-    return Role.ADMIN if _DECISIONS.fullmatch(path) else Role.TRAINER
+    return Role.ADMIN if _OF_ADMINS.fullmatch(path) else Role.TRAINER
 
 
 def operations(app: FastAPI) -> dict[Operation, dict[str, Any]]:

@@ -211,3 +211,62 @@ async def test_plans(client: httpx.AsyncClient, cluster: FakeApi) -> None:
     assert (bare["typical_seconds"], bare["champion"], bare["retrainable"]) == (None, None, False)
     assert (churn["typical_seconds"], churn["champion"], churn["retrainable"]) == (20, V2, True)
     assert (churn["schedule"], churn["next_run"]) == ("0 2 * * *", "2026-11-24T02:00:00Z")
+
+
+TEMPLATE = {
+    "spec": {"modelType": "xgboost", "data": {"uri": "s3://trainyard/k.csv", "target": "churned"}}
+}
+
+
+async def test_a_model_is_created_and_deleted(admin: httpx.AsyncClient, cluster: FakeApi) -> None:
+    spec = {"schedule": "0 3 * * *", "cooldown": "1h", "template": TEMPLATE}
+    body = {"name": "churn", "spec": spec, "retrainable": True}
+    created = await admin.post(BASE, json=body)
+    assert (created.status_code, created.headers["Location"]) == (201, f"{BASE}/churn")
+    assert stored(cluster)["spec"] == spec
+    assert stored(cluster)["metadata"]["labels"] == {names.RETRAINABLE_LABEL: "true"}
+    assert stored(cluster)["metadata"]["annotations"] == {names.REQUESTER_ANNOTATION: "ada"}
+    assert (await admin.get(f"{BASE}/churn")).json() == created.json()
+    again = await admin.post(BASE, json=body)
+    assert (again.status_code, again.json()["detail"]) == (409, "There is a Model churn already.")
+    assert (await admin.delete(f"{BASE}/churn")).status_code == 204
+    assert cluster.models == {}
+    assert (await admin.delete(f"{BASE}/churn")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"name": "Churn!"}, "name"),
+        ({"spec": {}}, "spec.template"),
+        ({"spec": {"template": TEMPLATE, "schedule": "often"}}, "spec.schedule"),
+        ({"spec": {"template": TEMPLATE, "champion": "x"}}, "spec.champion"),
+        (
+            {"spec": {"template": {"spec": {**TEMPLATE["spec"], "hyperparameters": {"depth": 3}}}}},
+            "spec.template.spec.hyperparameters.depth",
+        ),
+    ],
+)
+async def test_a_model_that_could_not_train_is_refused(
+    admin: httpx.AsyncClient, cluster: FakeApi, wrong: dict[str, Any], field: str
+) -> None:
+    refused = await admin.post(BASE, json={"name": "m", "spec": {"template": TEMPLATE}, **wrong})
+    assert refused.status_code == 422
+    assert [error["field"] for error in refused.json()["errors"]] == [field]
+    assert cluster.models == {}
+
+
+async def test_models_are_found_by_what_they_train(
+    client: httpx.AsyncClient, cluster: FakeApi
+) -> None:
+    put_model(cluster, "a", metadata={"labels": {names.RETRAINABLE_LABEL: "true"}})
+    put_model(cluster, "b")
+
+    async def found(**query: Any) -> list[str]:
+        answer = await client.get(BASE, params=query)
+        return [one["name"] for one in answer.json()["items"]]
+
+    assert await found(retrainable=True) == ["a"]
+    assert await found(retrainable=False) == ["b"]
+    assert await found(model_type="xgboost") == ["b", "a"]
+    assert await found(model_type="all") == []

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from trainyard_api.auth import TrainerDep, ViewerDep
 from trainyard_api.datasets.receiving import receive, request_body
-from trainyard_api.datasets.records import DATASET_ID, Dataset
+from trainyard_api.datasets.records import DATASET_ID, PREFIX, Dataset
 from trainyard_api.datasets.service import sort_key
 from trainyard_api.deps import DatasetsDep, SettingsDep
 from trainyard_api.http import paging
@@ -82,11 +82,23 @@ async def upload(
 
 @router.get("", summary="List datasets", responses=documented(*_ALWAYS))
 async def list_datasets(
-    datasets: DatasetsDep, _: ViewerDep, cursor: Cursor = None, limit: Limit = 50
+    *,
+    datasets: DatasetsDep,
+    _: ViewerDep,
+    name: Annotated[
+        str | None, Query(max_length=63, description="Only those of this name.")
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> Page[Dataset]:
     """Those that were uploaded here, the newest first."""
     position = None if cursor is None else paging.decode(cursor, str, str)
-    records = [one for one in await datasets.records() if not position or sort_key(one) < position]
+    records = [
+        one
+        for one in await datasets.records()
+        if (position is None or sort_key(one) < position)
+        and (name is None or one.key.startswith(f"{PREFIX}{name}/"))
+    ]
     page = await datasets.read(records[:limit])
     more = len(records) > limit
     return Page(

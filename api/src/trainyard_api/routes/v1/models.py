@@ -1,105 +1,62 @@
-"""Models, and decisions about their champions."""
+"""Models as resources: list, show, create, delete."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Path, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from trainyard_schema.names import VERSION_PATTERN
+from fastapi import APIRouter, Path, Query, Response
+from trainyard_schema.spec import ModelTypeOrAll
 
 from trainyard_api.auth import AdminDep, ViewerDep
-from trainyard_api.deps import ModelObjectsDep, ModelsDep, StoreDep
+from trainyard_api.cluster import AlreadyExistsError, NotFoundError
+from trainyard_api.deps import ModelObjectsDep, ModelsDep, SettingsDep
 from trainyard_api.http import paging
 from trainyard_api.http.paging import Cursor, Limit, Page
-from trainyard_api.http.problems import documented
+from trainyard_api.http.problems import Problem, documented
 from trainyard_api.idempotency import IdempotentRoute
-from trainyard_api.models.deciding import decide, find_model
-from trainyard_api.models.objects import Models
-from trainyard_api.models.requests import Decision
-from trainyard_api.models.views import ModelView
-from trainyard_api.store import ModelStore
+from trainyard_api.models.creating import NewModel, model_manifest
+from trainyard_api.models.deciding import find_model
+from trainyard_api.models.views import ModelView, is_retrainable
 from trainyard_api.trainings.requests import ModelName
-from trainyard_api.trainings.views import View
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"], route_class=IdempotentRoute)
 
-_ALWAYS = (
+ALWAYS = (
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
     HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
-_ACCEPTED: dict[int | str, dict[str, Any]] = {
-    202: {
-        "headers": {
-            "Location": {
-                "description": "Where the answer shows in `requests`.",
-                "schema": {"type": "string"},
-            }
-        }
-    }
+_CREATED: dict[int | str, dict[str, Any]] = {
+    201: {"headers": {"Location": {"description": "Where it is.", "schema": {"type": "string"}}}}
 }
-_DECIDING = _ACCEPTED | documented(
-    HTTPStatus.BAD_REQUEST,
-    HTTPStatus.NOT_FOUND,
-    HTTPStatus.CONFLICT,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    *_ALWAYS,
-)
 
 Name = Annotated[ModelName, Path(description="Name of the Model.", examples=["churn"])]
-Version = Annotated[
-    str,
-    Field(pattern=VERSION_PATTERN, max_length=64, examples=["20261123T141920Z-03fcd70a"]),
-]
-# Printable: it becomes part of an annotation, and of what the history tells.
-Reason = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^[^\p{C}]*$")
-]
 
 
-class _Decided(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Rollback(_Decided):
-    """Why to go back."""
-
-    reason: Reason | None = Field(default=None, examples=["calls went up"])
-
-
-class OfVersion(_Decided):
-    """Which version it is about."""
-
-    version: Version
-
-
-class Promotion(OfVersion):
-    """Which version to make the champion, and why."""
-
-    reason: Reason | None = None
-
-
-class Accepted(View):
-    """A decision that stands on the Model; the operator answers it within seconds."""
-
-    id: str = Field(description="Of the request, as GET of the Model shows it.", examples=["req-1"])
-    model: str
-    decision: Decision
-    version: str | None
-
-
-@router.get("", summary="List Models", responses=documented(*_ALWAYS))
+@router.get("", summary="List Models", responses=documented(*ALWAYS))
 async def list_models(
-    models: ModelsDep, _: ViewerDep, cursor: Cursor = None, limit: Limit = 50
+    *,
+    models: ModelsDep,
+    _: ViewerDep,
+    model_type: Annotated[
+        ModelTypeOrAll | None, Query(description="Only those that train this type.")
+    ] = None,
+    retrainable: Annotated[
+        bool | None, Query(description="Only those that POST /api/retrain of all means, or not.")
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> Page[ModelView]:
     """What is retrained, the newest first: when, from what, and which version is the champion."""
     position = None if cursor is None else paging.decode(cursor, str, str)
-    found = sorted(
-        (one for one in models.all() if position is None or _age(one) < position),
-        key=_age,
-        reverse=True,
+    matching = (
+        one
+        for one in models.all()
+        if (position is None or _age(one) < position)
+        and (model_type is None or one["spec"]["template"]["spec"]["modelType"] == model_type)
+        and (retrainable is None or is_retrainable(one) == retrainable)
     )
+    found = sorted(matching, key=_age, reverse=True)
     more = len(found) > limit
     return Page(
         items=[ModelView.of(one) for one in found[:limit]],
@@ -107,110 +64,57 @@ async def list_models(
     )
 
 
-@router.get(
-    "/{model}", summary="Show a Model", responses=documented(HTTPStatus.NOT_FOUND, *_ALWAYS)
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    summary="Create a Model",
+    responses=_CREATED
+    | documented(
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        *ALWAYS,
+    ),
 )
+async def create(
+    body: NewModel,
+    response: Response,
+    models: ModelObjectsDep,
+    settings: SettingsDep,
+    identity: AdminDep,
+) -> ModelView:
+    """As `kubectl apply` would, from the same spec. It runs when it is due, or is asked."""
+    manifest = model_manifest(body, settings.namespace, requester=identity.subject)
+    try:
+        created = await models.create(manifest)
+    except AlreadyExistsError:
+        raise Problem(HTTPStatus.CONFLICT, f"There is a Model {body.name} already.") from None
+    response.headers["Location"] = f"/api/v1/models/{body.name}"
+    return ModelView.of(created)
+
+
+@router.delete(
+    "/{model}",
+    status_code=HTTPStatus.NO_CONTENT,
+    summary="Delete a Model",
+    responses=documented(HTTPStatus.NOT_FOUND, *ALWAYS),
+)
+async def delete(model: Name, models: ModelObjectsDep, _: AdminDep) -> None:
+    """Its TrainingJobs go with it, and their pods.
+
+    Versions, champion and history stay in the object store: a Model of the same name takes them
+    up again.
+    """
+    try:
+        await models.delete(model)
+    except NotFoundError:
+        raise Problem(HTTPStatus.NOT_FOUND, f"There is no Model {model}.") from None
+
+
+@router.get("/{model}", summary="Show a Model", responses=documented(HTTPStatus.NOT_FOUND, *ALWAYS))
 async def show(model: Name, models: ModelObjectsDep, _: ViewerDep) -> ModelView:
     """Its champion, what awaits approval, and what became of requests."""
     return ModelView.of(await find_model(models, model))
-
-
-@router.post(
-    "/{model}/promote",
-    status_code=HTTPStatus.ACCEPTED,
-    summary="Make a version the champion",
-    responses=_DECIDING,
-)
-async def promote(
-    *,
-    model: Name,
-    body: Promotion,
-    response: Response,
-    models: ModelObjectsDep,
-    store: StoreDep,
-    identity: AdminDep,
-) -> Accepted:
-    """Any whole version of the model that is in the object store."""
-    return await _decide(
-        response, models, store, model, "promote", body.version, body.reason, identity.subject
-    )
-
-
-@router.post(
-    "/{model}/approve",
-    status_code=HTTPStatus.ACCEPTED,
-    summary="Approve a candidate",
-    responses=_DECIDING,
-)
-async def approve(
-    *,
-    model: Name,
-    body: OfVersion,
-    response: Response,
-    models: ModelObjectsDep,
-    store: StoreDep,
-    identity: AdminDep,
-) -> Accepted:
-    """Make a version the champion that awaits approval."""
-    return await _decide(
-        response, models, store, model, "approve", body.version, None, identity.subject
-    )
-
-
-@router.post(
-    "/{model}/reject",
-    status_code=HTTPStatus.ACCEPTED,
-    summary="Turn a candidate down",
-    responses=_DECIDING,
-)
-async def reject(
-    *,
-    model: Name,
-    body: OfVersion,
-    response: Response,
-    models: ModelObjectsDep,
-    store: StoreDep,
-    identity: AdminDep,
-) -> Accepted:
-    """It awaits approval no more; the champion stays."""
-    return await _decide(
-        response, models, store, model, "reject", body.version, None, identity.subject
-    )
-
-
-@router.post(
-    "/{model}/rollback",
-    status_code=HTTPStatus.ACCEPTED,
-    summary="Go back to the previous champion",
-    responses=_DECIDING,
-)
-async def rollback(
-    *,
-    model: Name,
-    response: Response,
-    models: ModelObjectsDep,
-    store: StoreDep,
-    identity: AdminDep,
-    body: Annotated[Rollback | None, Body()] = None,
-) -> Accepted:
-    """Nothing is trained or copied; a second rollback undoes the first."""
-    reason = body.reason if body else None
-    return await _decide(response, models, store, model, "rollback", None, reason, identity.subject)
-
-
-async def _decide(  # noqa: PLR0917 - one line at each route
-    response: Response,
-    models: Models,
-    store: ModelStore,
-    model: str,
-    decision: Decision,
-    version: str | None,
-    reason: str | None,
-    by: str,
-) -> Accepted:
-    request_id = await decide(models, store, model, decision, version=version, reason=reason, by=by)
-    response.headers["Location"] = f"/api/v1/models/{model}"
-    return Accepted(id=request_id, model=model, decision=decision, version=version)
 
 
 def _age(model: dict[str, Any]) -> tuple[str, str]:
