@@ -13,7 +13,7 @@ from starlette.datastructures import State
 from trainyard_api.cluster import Cluster, RefusedError, UnavailableError
 from trainyard_api.database import DatabaseUnavailableError
 from trainyard_api.database.engine import RETRY_AFTER_SECONDS
-from trainyard_api.http import problems
+from trainyard_api.http import examples, problems
 from trainyard_api.http.middleware import LimitBody, Observe
 from trainyard_api.routes import ROUTERS
 from trainyard_api.services import Services
@@ -63,6 +63,7 @@ def create_app(settings: Settings, cluster: Cluster, store: ModelStore) -> FastA
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)
+    examples.install(app)
     app.add_exception_handler(RefusedError, _on_refused)
     app.add_exception_handler(UnavailableError, _on_unavailable)
     app.add_exception_handler(StoreError, _on_store_error)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from trainyard_schema import Phase, names
 
 from trainyard_api.cluster import Document
-from trainyard_api.database.tables import RetrainLog, RetrainRun, Status
+from trainyard_api.database.tables import RetrainLog, RetrainRun, RetrainStatus
 
 _MESSAGE_LENGTH: Final = 2000
 _RUN_MESSAGE_LENGTH: Final = 500
@@ -63,7 +63,7 @@ def cause_of_retrain(
     log: RetrainLog, runs: Collection[RetrainRun], reasons: Mapping[str, str]
 ) -> Cause:
     """The failure of a retraining. `reasons`: of its failed runs, by name, where they are known."""
-    failed = [run for run in runs if run.status != Status.COMPLETED]
+    failed = [run for run in runs if run.status != RetrainStatus.COMPLETED]
     only = failed[0] if len(runs) == 1 and failed else None
     assert log.completed_at is not None
     return Cause(

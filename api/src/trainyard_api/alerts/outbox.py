@@ -17,7 +17,7 @@ from trainyard_api.database.tables import (
     AlertState,
     RetrainLog,
     RetrainRun,
-    Status,
+    RetrainStatus,
 )
 
 _RETRAINS_AT_ONCE: Final = 100
@@ -72,7 +72,7 @@ async def failed_retrains(
         await session.scalars(
             select(RetrainLog)
             .where(
-                RetrainLog.status == Status.FAILED,
+                RetrainLog.status == RetrainStatus.FAILED,
                 RetrainLog.completed_at >= select(func.min(Alerting.since)).scalar_subquery(),
                 RetrainLog.completed_at > func.now() - _LOOKED_BACK,
                 select(RetrainRun.run).where(RetrainRun.retrain_id == RetrainLog.id).exists(),

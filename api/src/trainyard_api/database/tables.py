@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
-class Status(StrEnum):
+class RetrainStatus(StrEnum):
     """Where a retrain, or its run of one Model, stands."""
 
     INITIATED = "initiated"
@@ -24,7 +24,7 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-OPEN: Final = (Status.INITIATED, Status.PROCESSING)
+OPEN: Final = (RetrainStatus.INITIATED, RetrainStatus.PROCESSING)
 """What holds a slot."""
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from trainyard_schema import Outcome
 
 from trainyard_api.database.tables import Analysis, RetrainRun
@@ -78,39 +78,6 @@ class HistoryRun(View):
 
 class HistoryEntry(View):
     """A retraining, or another activity."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "8a4f0c9e-6f0e-4f0e-9a55-0d3a4f6f7c11",
-                    "type": "retrain",
-                    "user_id": "1f0c9a3e-3a43-5a0a-8a39-0b6f3e0f1a22",
-                    "user": "ada",
-                    "created_at": "2026-11-23T10:30:45.123Z",
-                    "completed_at": "2026-11-23T10:32:10.456Z",
-                    "status": "completed",
-                    "error": None,
-                    "model_type": "churn",
-                    "full_retrain": False,
-                    "models": [
-                        {
-                            "model": "churn",
-                            "run": "churn-1f2e3d4c5b",
-                            "mode": "incremental",
-                            "status": "completed",
-                            "error": None,
-                            "started_at": "2026-11-23T10:30:46Z",
-                            "completed_at": "2026-11-23T10:32:10Z",
-                            "metric": {"name": "roc_auc", "value": 0.84},
-                            "verdict": {"outcome": "Promoted", "reasons": []},
-                        }
-                    ],
-                    "details": None,
-                }
-            ]
-        }
-    )
 
     id: uuid.UUID
     type: str = Field(description="retrain, or what another activity is called.")

@@ -39,7 +39,7 @@ class CandidateView(View):
     verdict: VerdictView | None
 
 
-class RunView(View):
+class LastRunView(View):
     """The latest TrainingJob of a Model."""
 
     name: str
@@ -77,7 +77,7 @@ class ModelView(View):
     previous: ChampionView | None = Field(description="What a rollback goes back to.")
     candidates: list[CandidateView]
     active: list[str] = Field(description="TrainingJobs that have not ended.")
-    last_run: RunView | None
+    last_run: LastRunView | None
     last_schedule_time: datetime | None
     next_schedule_time: datetime | None
     message: str | None = Field(
@@ -112,7 +112,7 @@ class ModelView(View):
                 for one in status.candidates
             ],
             active=status.active,
-            last_run=RunView.model_validate(status.last_run) if status.last_run else None,
+            last_run=LastRunView.model_validate(status.last_run) if status.last_run else None,
             last_schedule_time=status.last_schedule_time,
             next_schedule_time=status.next_schedule_time,
             message=status.message,

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from trainyard_schema import Phase, names
 
-from trainyard_api.database.tables import RetrainRun, Status
+from trainyard_api.database.tables import RetrainRun, RetrainStatus
 from trainyard_api.retraining.selection import Target
 
 _UNKNOWN_SECONDS: Final = 120
@@ -55,7 +55,7 @@ async def recorded_runs(session: AsyncSession, model: str) -> list[PastRun]:
             .where(
                 RetrainRun.model == model,
                 RetrainRun.mode == mode,
-                RetrainRun.status == Status.COMPLETED,
+                RetrainRun.status == RetrainStatus.COMPLETED,
                 RetrainRun.started_at.is_not(None),
             )
             .order_by(RetrainRun.completed_at.desc())

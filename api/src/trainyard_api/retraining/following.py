@@ -5,7 +5,7 @@ from datetime import datetime
 
 from trainyard_schema import TERMINAL_PHASES, Phase
 
-from trainyard_api.database.tables import RetrainRun, Status
+from trainyard_api.database.tables import RetrainRun, RetrainStatus
 from trainyard_api.retraining.selection import Document, Target, handled, requested
 
 _DELETED = "its TrainingJob was deleted before it ended"
@@ -35,7 +35,7 @@ class Withdraw:
 class Become:
     """The row is to say this."""
 
-    status: Status
+    status: RetrainStatus
     started_at: datetime | None = None
     completed_at: datetime | None = None
     error: str | None = None
@@ -68,14 +68,14 @@ def follow(
 
 
 def _asked(run: RetrainRun) -> Step:
-    processing = Become(status=Status.PROCESSING)
+    processing = Become(status=RetrainStatus.PROCESSING)
     return Keep() if run.status == processing.status else processing
 
 
 def _unasked(run: RetrainRun, age_seconds: float, patience: Patience) -> Step:
     if age_seconds > patience.start_seconds:
         return _lost(f"no run was started within {patience.start_seconds:g} s")
-    if run.status == Status.PROCESSING:
+    if run.status == RetrainStatus.PROCESSING:
         return _lost("the request was replaced or taken back before it was answered")
     if age_seconds > patience.lost_seconds:
         return _lost("the API was interrupted before it had asked the Model")
@@ -86,7 +86,7 @@ def _of_job(run: RetrainRun, job: Document) -> Step:
     status = job.get("status") or {}
     phase, started = status.get("phase"), _time(job["metadata"]["creationTimestamp"])
     if phase not in TERMINAL_PHASES:
-        running = Become(status=Status.PROCESSING, started_at=started)
+        running = Become(status=RetrainStatus.PROCESSING, started_at=started)
         return Keep() if run.started_at else running
     return _ended(
         phase, started, _time(status.get("completionTime")), status.get("reason"),
@@ -120,15 +120,17 @@ def _ended(
     message: str | None,
 ) -> Become:
     if phase == Phase.SUCCEEDED:
-        return Become(status=Status.COMPLETED, started_at=started, completed_at=completed)
+        return Become(status=RetrainStatus.COMPLETED, started_at=started, completed_at=completed)
     why = ": ".join(part for part in (reason, message) if part)
     what = "the run was cancelled" if phase == Phase.CANCELLED else "the run failed"
     error = f"{what}: {why}" if why else what
-    return Become(status=Status.FAILED, started_at=started, completed_at=completed, error=error)
+    return Become(
+        status=RetrainStatus.FAILED, started_at=started, completed_at=completed, error=error
+    )
 
 
 def _lost(error: str) -> Become:
-    return Become(status=Status.FAILED, error=error, doubtful=True)
+    return Become(status=RetrainStatus.FAILED, error=error, doubtful=True)
 
 
 def _time(text: str | None) -> datetime | None:

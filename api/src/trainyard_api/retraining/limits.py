@@ -11,7 +11,14 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trainyard_api.database.tables import OPEN, Analysis, RetrainLog, RetrainRun, Status, User
+from trainyard_api.database.tables import (
+    OPEN,
+    Analysis,
+    RetrainLog,
+    RetrainRun,
+    RetrainStatus,
+    User,
+)
 from trainyard_api.retraining.requests import (
     LimitError,
     RetrainError,
@@ -76,7 +83,7 @@ async def admit(
         retrain_type=_cut(request.model_type),
         full_retrain=request.full,
         created_at=now,
-        status=Status.FAILED if problem else Status.INITIATED,
+        status=RetrainStatus.FAILED if problem else RetrainStatus.INITIATED,
         completed_at=now if problem else None,
         error_message=str(problem) if problem else None,
         python_response={"error": str(problem), "status": problem.status} if problem else None,

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trainyard_api.database.tables import OPEN, RetrainLog, RetrainRun, Status, User
+from trainyard_api.database.tables import OPEN, RetrainLog, RetrainRun, RetrainStatus, User
 from trainyard_api.retraining.following import Become
 
 
@@ -70,11 +70,11 @@ async def change_runs(
         if change.status not in OPEN:
             run.completed_at = change.completed_at or now
     if any(run.status in OPEN for run in runs):
-        if any(run.status != Status.INITIATED for run in runs):
-            log.status = Status.PROCESSING
+        if any(run.status != RetrainStatus.INITIATED for run in runs):
+            log.status = RetrainStatus.PROCESSING
         return
-    errors = [run for run in runs if run.status == Status.FAILED]
-    log.status = Status.FAILED if errors or not runs else Status.COMPLETED
+    errors = [run for run in runs if run.status == RetrainStatus.FAILED]
+    log.status = RetrainStatus.FAILED if errors or not runs else RetrainStatus.COMPLETED
     log.completed_at = now
     log.error_message = _summary(errors, len(runs))
 

@@ -10,7 +10,7 @@ from trainyard_schema import names
 from trainyard_api.cluster import ConflictError, NotFoundError, RefusedError, UnavailableError
 from trainyard_api.cluster.cache import ObjectCache
 from trainyard_api.database import Database, DatabaseUnavailableError
-from trainyard_api.database.tables import Status
+from trainyard_api.database.tables import RetrainStatus
 from trainyard_api.models.objects import Models
 from trainyard_api.retraining import records
 from trainyard_api.retraining.data import TrainingData
@@ -150,7 +150,7 @@ class Retraining:
             # open until the cluster tells.
             unknown = {targets[len(asked)].name} if isinstance(error, UnavailableError) else set()
             left = [one.name for one in targets if one.name not in {*asked, *unknown}]
-            failed = Become(status=Status.FAILED, error=str(error))
+            failed = Become(status=RetrainStatus.FAILED, error=str(error))
             answer = {"error": str(error), "status": _as_retrain_error(error).status}
             await self._record(started, asked, dict.fromkeys(left, failed), answer)
             raise
@@ -196,7 +196,7 @@ class Retraining:
         failed: dict[str, Become],
         answer: dict[str, Any],
     ) -> None:
-        changes = dict.fromkeys(asked, Become(status=Status.PROCESSING)) | failed
+        changes = dict.fromkeys(asked, Become(status=RetrainStatus.PROCESSING)) | failed
         try:
             async with self._database.begin() as session:
                 await records.set_answer(session, started.admitted.id, answer)

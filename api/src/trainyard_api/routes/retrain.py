@@ -127,28 +127,6 @@ class Initiated(BaseModel):
 class RetrainResponse(BaseModel):
     """The document's answer."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "success": True,
-                    "message": _MESSAGE,
-                    "data": {
-                        "user_id": "5f0c6a1b-9d8e-5f7a-8b6c-5d4e3f2a1b0c",
-                        "retrain_type": "all",
-                        "full_retrain": False,
-                        "python_response": {
-                            "status": "processing",
-                            "job_id": "retrain-0b1c2d3e-4f5a-4b6c-8d7e-9f0a1b2c3d4e",
-                            "estimated_time": 120,
-                        },
-                        "initiated_at": "2026-01-04T10:30:45.123Z",
-                    },
-                }
-            ]
-        }
-    )
-
     success: Literal[True] = True
     message: str = _MESSAGE
     data: Initiated
@@ -179,7 +157,12 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/api/retrain", summary="Retrain models", responses=_RESPONSES)
+@router.post(
+    "/api/retrain",
+    response_model=RetrainResponse,
+    summary="Retrain models",
+    responses=_RESPONSES,
+)
 async def retrain(
     retraining: RetrainingDep,
     cluster: ClusterDep,
@@ -219,6 +202,7 @@ async def retrain(
 
 @service_router.post(
     "/retrain",
+    response_model=PythonResponse,
     summary="Retrain models, for a backend",
     responses=_RESPONSES | documented_failures(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )

@@ -15,7 +15,7 @@ def _as_it_is(field: str) -> str:
     return field
 
 
-class Dataset(DataSpec):
+class RequestedData(DataSpec):
     """Which table to train on, and which of its columns."""
 
     # The Train API writes all its names in snake_case.
@@ -47,7 +47,7 @@ class TrainingOptions(BaseModel):
         default=None,
         description="Name under which versions are filed; default: the name of the dataset's file.",
     )
-    dataset: Dataset | None = Field(
+    dataset: RequestedData | None = Field(
         default=None, description="The table to train on; default: the server's own."
     )
     seed: int | None = Field(

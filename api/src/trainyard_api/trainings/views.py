@@ -61,20 +61,6 @@ class View(BaseModel):
 class TrainingResponse(View):
     """A training that was started or cancelled."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "job_id": "train-xgboost-1f2e3d4c",
-                    "status": "started",
-                    "message": "Training of xgboost has started; "
-                    "follow it at /train/status/train-xgboost-1f2e3d4c",
-                    "model_type": "xgboost",
-                }
-            ]
-        }
-    )
-
     job_id: str = Field(description="Unique identifier of the job: the TrainingJob's name.")
     status: Status
     message: str = Field(description="Where the training stands, in one line.")
@@ -129,31 +115,6 @@ class TrainedModel(View):
 
 class JobView(TrainingResponse):
     """All that is known about a training."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "job_id": "train-xgboost-1f2e3d4c",
-                    "status": "running",
-                    "message": "Training",
-                    "model_type": "xgboost",
-                    "model": "churn",
-                    "phase": "Running",
-                    "stage": "Training",
-                    "progress": {
-                        "percent": 40,
-                        "unit": "rounds",
-                        "done": 400,
-                        "total": 1000,
-                        "eta_seconds": 6,
-                        "updated_at": "2026-11-20T10:00:05Z",
-                    },
-                    "created_at": "2026-11-20T10:00:00Z",
-                }
-            ]
-        }
-    )
 
     model: str = Field(description="Name under which versions are filed.")
     phase: Phase | None = Field(description="Null until the operator has seen it.")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from trainyard_api.database.tables import RetrainRun, Status
+from trainyard_api.database.tables import RetrainRun, RetrainStatus
 from trainyard_api.retraining.following import Become, Keep, Patience, Step, Withdraw, follow
 from trainyard_schema import names
 
@@ -36,7 +36,7 @@ def remembered(phase: str, **more: Any) -> dict[str, Any]:
 
 
 def step(
-    status: Status = Status.PROCESSING,
+    status: RetrainStatus = RetrainStatus.PROCESSING,
     *,
     age: float = 1,
     started: datetime | None = None,
@@ -48,22 +48,22 @@ def step(
 
 
 def lost(error: str) -> Become:
-    return Become(status=Status.FAILED, error=error, doubtful=True)
+    return Become(status=RetrainStatus.FAILED, error=error, doubtful=True)
 
 
 def failed(error: str) -> Become:
-    return Become(status=Status.FAILED, error=error, started_at=STARTED, completed_at=ENDED)
+    return Become(status=RetrainStatus.FAILED, error=error, started_at=STARTED, completed_at=ENDED)
 
 
-COMPLETED = Become(status=Status.COMPLETED, started_at=STARTED, completed_at=ENDED)
+COMPLETED = Become(status=RetrainStatus.COMPLETED, started_at=STARTED, completed_at=ENDED)
 
 
 @pytest.mark.parametrize(
     ("phase", "status", "expected"),
     [
-        (None, {}, Become(status=Status.PROCESSING, started_at=STARTED)),
-        ("Running", {}, Become(status=Status.PROCESSING, started_at=STARTED)),
-        ("Cancelling", {}, Become(status=Status.PROCESSING, started_at=STARTED)),
+        (None, {}, Become(status=RetrainStatus.PROCESSING, started_at=STARTED)),
+        ("Running", {}, Become(status=RetrainStatus.PROCESSING, started_at=STARTED)),
+        ("Cancelling", {}, Become(status=RetrainStatus.PROCESSING, started_at=STARTED)),
         ("Succeeded", {"message": "uploaded"}, COMPLETED),
         ("Failed", {"reason": "OOMKilled", "message": "of 1Gi"},
          failed("the run failed: OOMKilled: of 1Gi")),
@@ -120,14 +120,14 @@ def test_a_run_that_is_gone_is_remembered_by_its_model(
 
 
 def test_a_model_that_was_asked_by_a_replica_that_died() -> None:
-    found = step(Status.INITIATED, model=model(), age=100)
-    assert found == Become(status=Status.PROCESSING)
+    found = step(RetrainStatus.INITIATED, model=model(), age=100)
+    assert found == Become(status=RetrainStatus.PROCESSING)
 
 
 def test_a_model_that_was_not_asked_in_time() -> None:
-    assert step(Status.INITIATED, model=model(asked=None), age=59) == Keep()
+    assert step(RetrainStatus.INITIATED, model=model(asked=None), age=59) == Keep()
     interrupted = lost("the API was interrupted before it had asked the Model")
-    assert step(Status.INITIATED, model=model(asked=None), age=61) == interrupted
+    assert step(RetrainStatus.INITIATED, model=model(asked=None), age=61) == interrupted
 
 
 def test_a_model_that_never_answers_is_asked_no_longer() -> None:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from trainyard_api.alerts import outbox
 from trainyard_api.alerts.causes import AlertType
@@ -31,31 +31,6 @@ _ALWAYS = (
 
 class AlertView(View):
     """An alert, and how far its delivery is."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "0d9e3b1c-51a5-4f0c-9f7a-3f5d0a1c2b3e",
-                    "type": "run.failed",
-                    "occurred_at": "2026-11-23T03:02:11Z",
-                    "data": {
-                        "model": "churn",
-                        "run": "churn-29401140",
-                        "mode": "full",
-                        "reason": "DataNotFound",
-                        "message": "s3://trainyard/datasets/churn.csv does not exist",
-                    },
-                    "created_at": "2026-11-23T03:02:12.345678Z",
-                    "state": "pending",
-                    "attempts": 2,
-                    "next_attempt_at": "2026-11-23T03:02:29.123456Z",
-                    "ended_at": None,
-                    "last_error": "answered 503: maintenance",
-                }
-            ]
-        }
-    )
 
     id: uuid.UUID
     type: AlertType

@@ -64,7 +64,7 @@ class OfVersion(_Decided):
     version: Version
 
 
-class Promotion(OfVersion):
+class PromotionRequest(OfVersion):
     """Which version to make the champion, and why."""
 
     reason: Reason | None = None
@@ -88,7 +88,7 @@ class Accepted(View):
 async def promote(
     *,
     model: Name,
-    body: Promotion,
+    body: PromotionRequest,
     response: Response,
     models: ModelObjectsDep,
     store: StoreDep,
