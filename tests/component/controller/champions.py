@@ -129,7 +129,8 @@ class ChampionLab:
             now = status.champion
             if now is None or (now.version, now.transition) != (version, transition):
                 return None
-            return status if self.published(name)[0] == "True" else None
+            # Of the same reading: the status of a moment later says more than this one.
+            return status if _published(status)[0] == "True" else None
 
         status = self.models.wait(f"{version} is the champion", look)
         pointer = self.pointer(name)
@@ -144,10 +145,7 @@ class ChampionLab:
             self.champion(name, version, number)
 
     def published(self, name: str) -> tuple[str, str, str]:
-        for one in self.models.status(name).conditions:
-            if one.type == "Published":
-                return one.status, one.reason, one.message
-        return "Unknown", "", ""
+        return _published(self.models.status(name))
 
     def pointer(self, name: str) -> CurrentPointer | None:
         body = self.s3.get(champion_key(name))
@@ -161,3 +159,10 @@ class ChampionLab:
     def versions(self, name: str) -> list[str]:
         found = (VersionKey.from_manifest_key(key) for key in self.s3.keys(f"models/{name}/"))
         return [key.version for key in found if key is not None]
+
+
+def _published(status: ModelStatus) -> tuple[str, str, str]:
+    for one in status.conditions:
+        if one.type == "Published":
+            return one.status, one.reason, one.message
+    return "Unknown", "", ""
