@@ -25,6 +25,7 @@ class WorkQueue(Generic[K]):
         self._processing: set[K] = set()
         self._dirty: set[K] = set()
         self._failures: dict[K, int] = {}
+        self._retry_at: dict[K, float] = {}
         self._since: dict[K, float] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._waiting = asyncio.Event()
@@ -69,22 +70,33 @@ class WorkQueue(Generic[K]):
         self.add(key)
 
     def retry(self, key: K, *, at_least: float = 0.0) -> float:
-        """Have a failed key handled again, later each time. Returns the delay in seconds."""
+        """Have a failed key handled again, later each time. Returns the delay in seconds.
+
+        A try that an event brought before the planned one leaves that where it was: events, which
+        are many while something is away, would else put it off ever further.
+        """
+        now = asyncio.get_running_loop().time()
+        if key in self._processing and key in self._retry_at:
+            delay: float = max(at_least, self._retry_at[key] - now)
+            self.add_after(key, delay)
+            return delay
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         longest = min(self._max_delay, self._base_delay * 2 ** min(failures, 30))
         # Half fixed, half random: workers that failed together do not come back together.
-        delay: float = max(at_least, longest * random.uniform(0.5, 1.0))  # noqa: S311
+        delay = max(at_least, longest * random.uniform(0.5, 1.0))  # noqa: S311
+        self._retry_at[key] = now + delay
         self.add_after(key, delay)
         return delay
 
     def succeeded(self, key: K) -> None:
         """Forget the failures of a key."""
         self._failures.pop(key, None)
+        self._retry_at.pop(key, None)
 
     def forget(self, key: K) -> None:
         """Drop all that is planned for a key whose object is gone."""
-        self._failures.pop(key, None)
+        self.succeeded(key)
         if timer := self._timers.pop(key, None):
             timer.cancel()
 
@@ -95,6 +107,8 @@ class WorkQueue(Generic[K]):
             await self._waiting.wait()
         key, _ = self._ready.popitem(last=False)
         self._processing.add(key)
+        if self._retry_at.get(key, 0.0) <= asyncio.get_running_loop().time():
+            self._retry_at.pop(key, None)
         return key
 
     def done(self, key: K) -> None:

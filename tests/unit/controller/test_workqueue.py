@@ -80,6 +80,22 @@ async def test_failures_are_retried_ever_later_until_one_succeeds() -> None:
     assert queue.retry("a") <= 1
 
 
+async def test_tries_that_events_bring_early_put_the_planned_one_off_no_further() -> None:
+    queue: WorkQueue[str] = WorkQueue(base_delay=0.2)
+    queue.add("a")
+    await queue.get()
+    planned = queue.retry("a")
+    queue.done("a")
+    for _ in range(10):
+        queue.add("a")
+        await queue.get()
+        assert queue.retry("a") <= planned
+        queue.done("a")
+    async with asyncio.timeout(5):
+        await queue.get()
+    assert 0.2 <= queue.retry("a") <= 0.4
+
+
 async def test_a_server_that_asks_for_time_gets_it() -> None:
     assert WorkQueue[str]().retry("a", at_least=17) == 17
 
