@@ -116,6 +116,7 @@ def build_job(
         names.MODEL_LABEL: names.label_value(run.model),
         names.MODEL_TYPE_LABEL: spec.model_type,
     }
+    kueue = training_job.kueue_labels
     job_spec: dict[str, Any] = {
         "completionMode": "Indexed",
         "completions": len(spec.model_types),
@@ -123,7 +124,8 @@ def build_job(
         "backoffLimitPerIndex": spec.backoff_limit,
         "podFailurePolicy": _pod_failure_policy(),
         "podReplacementPolicy": "Failed",
-        "suspend": spec.suspend,
+        # Kueue takes the suspension away when it admits the Job.
+        "suspend": spec.suspend or bool(kueue),
         "template": {"metadata": {"labels": labels}, "spec": _pod_spec(spec, run, settings)},
     }
     if spec.active_deadline_seconds is not None:
@@ -134,7 +136,7 @@ def build_job(
         "metadata": {
             "name": training_job.job_name,
             "namespace": training_job.namespace,
-            "labels": labels,
+            "labels": {**labels, **kueue},
             "ownerReferences": [
                 {
                     "apiVersion": names.API_VERSION,

@@ -22,6 +22,9 @@ from trainyard_controller.models.reconcile import ModelReconciler
 from trainyard_controller.object_store import ObjectStore
 from trainyard_controller.objects import Key
 from trainyard_controller.poller import ProgressPoller
+from trainyard_controller.queue.admission import Admission
+from trainyard_controller.queue.order import Limits
+from trainyard_controller.queue.priorities import Priorities
 from trainyard_controller.reconcile import Reconciler
 from trainyard_controller.recorder import Recorder
 from trainyard_controller.resync import Resync
@@ -80,6 +83,16 @@ async def run(settings: Settings) -> None:
             interval=settings.progress_seconds,
             instance=instance,
         )
+        limits = Limits(
+            total=settings.max_concurrent_jobs,
+            per_namespace=settings.max_concurrent_jobs_per_namespace,
+        )
+        admission = Admission(
+            limits=limits,
+            cache=cache,
+            queue=queue,
+            priorities=Priorities(api.priority_classes),
+        )
         store = ObjectStore(settings.storage)
         reconcile = Reconciler(
             api=api,
@@ -88,6 +101,7 @@ async def run(settings: Settings) -> None:
             poller=poller,
             recorder=recorder,
             checkpoints=Checkpoints(store),
+            admission=admission,
             settings=settings,
         )
         reconcile_model = ModelReconciler(
@@ -102,6 +116,10 @@ async def run(settings: Settings) -> None:
         )
         for namespace in settings.namespaces:
             await _prime(api, model_api, cache, namespace)
+            if limits.exist:
+                async for training_job in api.training_jobs(namespace):
+                    cache.put_training_job(training_job)
+        await admission.prime()
         await stack.enter_async_context(health.serve(settings.metrics_port))
 
         # Kopf cancels in the end whatever was started after it, so these start before.
@@ -111,6 +129,7 @@ async def run(settings: Settings) -> None:
                 poller.run(),
                 resync.run(),
                 health.run(),
+                *([admission.run()] if limits.exist else []),
                 *(work(queue, reconcile) for _ in range(settings.workers)),
                 *(work(model_queue, reconcile_model) for _ in range(MODEL_WORKERS)),
             )

@@ -28,6 +28,9 @@ from trainyard_controller.observation import Observation
 from trainyard_controller.outcome import finished_condition
 from trainyard_controller.pods import Problem
 from trainyard_controller.poller import ProgressPoller
+from trainyard_controller.queue.admission import Admission
+from trainyard_controller.queue.standing import kueue_queue
+from trainyard_controller.queue.wait import Wait
 from trainyard_controller.recorder import Recorder
 from trainyard_controller.refusals import job_refusal, pod_refusal
 from trainyard_controller.settings import Settings
@@ -56,6 +59,7 @@ class Reconciler:
         poller: ProgressPoller,
         recorder: Recorder,
         checkpoints: Checkpoints,
+        admission: Admission,
         settings: Settings,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -65,6 +69,7 @@ class Reconciler:
         self._poller = poller
         self._recorder = recorder
         self._checkpoints = checkpoints
+        self._admission = admission
         self._settings = settings
         self._now = now
         self._refusals: dict[str, Problem] = {}
@@ -72,8 +77,8 @@ class Reconciler:
     async def __call__(self, key: Key) -> None:
         """Reconcile one TrainingJob. Raises `ApiError` where it must be tried again."""
         training_job = self._cache.training_job(key)
-        if training_job is None or training_job.deleting:
-            # Its Job and pods follow it through their ownerReferences.
+        if training_job is None or training_job.deleting or not training_job.ours:
+            # The Job and pods of one that is deleted follow it through their ownerReferences.
             self._forget(key, training_job)
             return
         if training_job.finished:
@@ -103,6 +108,7 @@ class Reconciler:
 
     def _forget(self, key: Key, training_job: TrainingJob | None) -> None:
         self._recorder.forget(key)
+        self._admission.leave(key, training_job)
         if training_job is None:
             self._queue.forget(key)
         else:
@@ -124,24 +130,17 @@ class Reconciler:
     async def _reconcile(
         self, training_job: TrainingJob, spec: TrainingJobSpec, run: RunConfig
     ) -> None:
-        job = self._cache.job(training_job)
-        refusal: Problem | None = None
-        if job is not None and finished_condition(job):
-            pass
-        elif spec.cancel:
-            if job is not None and "deletionTimestamp" not in job["metadata"]:
-                await self._delete_job(training_job, job)
-        elif job is None:
-            if training_job.status.job_name is None:
+        wait = await self._admission.turn(training_job)
+        job, refusal = await self._job(training_job), None
+        if job is None:
+            if wait is None and self._wants_job(training_job, spec):
                 if await self._is_outdated(training_job):
                     return
                 job, refusal = await self._create_job(training_job, spec, run)
-        else:
-            if job["spec"]["suspend"] != spec.suspend:
-                job = await self._patch_suspend(training_job, suspend=spec.suspend)
-            refusal = await self._why_no_pod(training_job, job)
+        elif not finished_condition(job):
+            job, refusal = await self._steer_job(training_job, spec, job, wait)
 
-        status = self._status(training_job, spec, job, refusal)
+        status = self._status(training_job, spec, job, refusal, wait)
         cancelling = status.phase is Phase.CANCELLING
         if cancelling:
             # Pods that go before the watches have begun are never told of.
@@ -150,7 +149,7 @@ class Reconciler:
             # The last word is not said on the strength of a cache.
             changed, job = await self._read_live(training_job)
             if changed:
-                status = self._status(training_job, spec, job, refusal)
+                status = self._status(training_job, spec, job, refusal, wait)
                 if status.phase not in TERMINAL_PHASES:
                     self._queue.add(training_job.key)
         await self._write(training_job, status)
@@ -166,6 +165,7 @@ class Reconciler:
         spec: TrainingJobSpec,
         job: Document | None,
         refusal: Problem | None,
+        wait: Wait | None,
     ) -> TrainingJobStatus:
         known = self._cache.pods(training_job.uid)
         return desired_status(
@@ -177,9 +177,59 @@ class Reconciler:
                 gone_pods=self._cache.gone_pods(training_job.uid),
                 reports=self._poller.reports(known),
                 refusal=refusal,
+                wait=wait,
                 now=self._now(),
             )
         )
+
+    async def _job(self, training_job: TrainingJob) -> Document | None:
+        """The Job as it is known, or as it is where that might be old."""
+        job = self._cache.job(training_job)
+        withdrawn = training_job.status.job_name is None
+        if job is not None and withdrawn and kueue_queue(training_job, job) is not None:
+            # An event from before its end may have brought it back to the cache.
+            _, job = await self._read_live(training_job)
+        return job
+
+    def _wants_job(self, training_job: TrainingJob, spec: TrainingJobSpec) -> bool:
+        """Whether a run without a Job is to have one."""
+        if spec.cancel or training_job.status.job_name is not None:
+            return False
+        if spec.suspend and kueue_queue(training_job, None) is not None:
+            return False
+        # One that was withdrawn may have left a pod.
+        return not any(pods.is_active(pod) for pod in self._cache.pods(training_job.uid))
+
+    async def _steer_job(
+        self,
+        training_job: TrainingJob,
+        spec: TrainingJobSpec,
+        job: Document,
+        wait: Wait | None,
+    ) -> tuple[Document, Problem | None]:
+        """Bring an unfinished Job to what is wanted. Returns it, and why it gets no pod."""
+        if spec.cancel:
+            if "deletionTimestamp" not in job["metadata"]:
+                await self._delete_job(training_job, job)
+            return job, None
+        if kueue_queue(training_job, job) is not None:
+            if spec.suspend:
+                await self._withdraw_job(training_job, job)
+                return job, None
+        elif job["spec"]["suspend"] != (suspend := spec.suspend or wait is not None):
+            job = await self._patch_suspend(training_job, suspend=suspend)
+        return job, await self._why_no_pod(training_job, job)
+
+    async def _withdraw_job(self, training_job: TrainingJob, job: Document) -> None:
+        """Take the Job of a suspended run from Kueue, which would let go on what it has admitted.
+
+        Only when the status no longer names the Job: else it would seem to be lost.
+        """
+        if training_job.status.job_name is not None:
+            self._queue.add(training_job.key)
+        elif "deletionTimestamp" not in job["metadata"]:
+            await self._delete_job(training_job, job)
+            self._cache.drop_job(training_job.job_name, job["metadata"]["uid"])
 
     async def _is_outdated(self, training_job: TrainingJob) -> bool:
         if self._now() - training_job.created < timedelta(seconds=SURELY_SEEN_SECONDS):
@@ -187,6 +237,7 @@ class Reconciler:
         live = await self._api.get_training_job(*training_job.key)
         if live is None:
             self._cache.drop_training_job(training_job.key, training_job.uid)
+            self._queue.add(training_job.key)
         elif self._cache.put_training_job(live):
             self._queue.add(training_job.key)
         return self._cache.training_job(training_job.key) is not training_job
@@ -200,6 +251,8 @@ class Reconciler:
         except RefusedError as error:
             log.warning("Job refused", key="/".join(training_job.key), error=str(error))
             self._queue.add_after(training_job.key, REFUSED_RETRY_SECONDS)
+            # Until it is tried again, its slot is of use to others.
+            self._admission.leave(training_job.key)
             return None, job_refusal(error)
         self._cache.put_job(created)
         return self._cache.job(training_job), None
