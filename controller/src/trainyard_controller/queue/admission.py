@@ -6,16 +6,16 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from trainyard_schema import Phase, QueuePlace
+from trainyard_schema import Phase
 
 from trainyard_controller.cache import Cache
 from trainyard_controller.objects import Key, TrainingJob, utc_now
-from trainyard_controller.queue import places
 from trainyard_controller.queue.durations import Durations
 from trainyard_controller.queue.forecast import Held, start_times
 from trainyard_controller.queue.order import Candidate, Limits, Line, in_line
+from trainyard_controller.queue.places import Place, worth_telling
 from trainyard_controller.queue.priorities import Priorities
 from trainyard_controller.queue.standing import Standing, standing
 from trainyard_controller.queue.wait import NEWCOMER, Wait, for_slot
@@ -37,14 +37,6 @@ class _Waiting:
     candidate: Candidate
     told: Wait
     told_at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    position: int
-    length: int
-    seconds: float | None
-    """Until the run starts; None: unknown."""
 
 
 class Admission:
@@ -77,7 +69,7 @@ class Admission:
         self._shares: Counter[str] = Counter()
         self._line = Line()
         self._waiting: dict[Key, _Waiting] = {}
-        self._places: dict[Key, _Place] = {}
+        self._places: dict[Key, Place] = {}
         self._looked_at = -LOOK_SECONDS
 
     async def prime(self) -> None:
@@ -136,11 +128,8 @@ class Admission:
             self._hold(key, uid)
         else:
             name = training_job.spec.get("priorityClassName")
-            candidate = Candidate(
-                key=key,
-                priority=await self._priorities.value(name),
-                created=training_job.created,
-            )
+            priority = await self._priorities.value(name)
+            candidate = Candidate(-priority, training_job.created, key)
             self._drop(key)
             self._line.add(candidate)
             self._waiting[key] = _Waiting(training_job, candidate, _told_before(training_job))
@@ -179,7 +168,7 @@ class Admission:
         }
         seconds = start_times(candidates, durations, self._slots(now), self._limits)
         self._places = {
-            candidate.key: _Place(position, len(line), seconds.get(candidate.key))
+            candidate.key: Place(position, len(line), _after(seconds.get(candidate.key), now))
             for line in self._lines(candidates)
             for position, candidate in enumerate(line, start=1)
         }
@@ -205,16 +194,10 @@ class Admission:
         expected = self._durations.expected(training_job, elapsed=elapsed)
         return None if expected is None else expected - elapsed
 
-    def _place_of(self, key: Key, now: datetime) -> QueuePlace | None:
-        found = self._places.get(key)
-        if found is None:
-            return None
-        return places.place(found.position, found.length, found.seconds, now)
-
-    def _first_place(self, key: Key) -> QueuePlace | None:
+    def _first_place(self, key: Key) -> Place | None:
         if key not in self._places and self._clock() - self._looked_at >= LOOK_SECONDS:
             self._look()
-        return self._place_of(key, self._now())
+        return self._places.get(key)
 
     def tell(self) -> None:
         """Have new places written down, of those who have moved by enough since they were told."""
@@ -224,16 +207,20 @@ class Admission:
         now = self._now()
         news = []
         for key, waiting in self._waiting.items():
-            place = self._place_of(key, now)
-            if place and places.worth_telling(waiting.told.place, place, now):
+            place = self._places[key]
+            if worth_telling(waiting.told.place, place, now):
                 news.append((waiting, place))
         for waiting, place in heapq.nsmallest(TELL_AT_MOST, news, key=lambda one: one[0].told_at):
             self._tell(waiting, place, now)
             self._queue.add(waiting.candidate.key)
 
-    def _tell(self, waiting: _Waiting, place: QueuePlace, now: datetime) -> None:
-        waiting.told = for_slot(place, now)
+    def _tell(self, waiting: _Waiting, place: Place, now: datetime) -> None:
+        waiting.told = for_slot(place.told, now)
         waiting.told_at = self._clock()
+
+
+def _after(seconds: float | None, now: datetime) -> datetime | None:
+    return None if seconds is None else (now + timedelta(seconds=seconds)).replace(microsecond=0)
 
 
 def _told_before(training_job: TrainingJob) -> Wait:

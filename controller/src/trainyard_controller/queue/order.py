@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from trainyard_controller.objects import Key
 
@@ -25,38 +26,35 @@ class Limits:
         """Whether there is anything to wait for."""
         return self.total is not None or self.per_namespace is not None
 
-    def admit(self, namespace: str, *, held: Mapping[str, int], total: int) -> bool:
-        """Whether a namespace may have one more slot, by the slots that are held."""
-        if self.total is not None and total >= self.total:
-            return False
-        return self.per_namespace is None or held.get(namespace, 0) < self.per_namespace
+    def leave_room(self, total: int) -> bool:
+        """Whether one more slot may be held by anyone, when so many are."""
+        return self.total is None or total < self.total
+
+    def leave_room_in(self, held: int) -> bool:
+        """Whether a namespace that holds so many slots may have one more."""
+        return self.per_namespace is None or held < self.per_namespace
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Candidate:
-    """A run that waits for a slot."""
+class Candidate(NamedTuple):
+    """A run that waits for a slot. Of one namespace, the smallest goes first."""
 
-    key: Key
-    priority: int
+    precedence: int
+    """Minus its priority."""
     created: datetime
+    key: Key
 
     @property
     def namespace(self) -> str:
         """Its namespace."""
         return self.key[0]
 
-    @property
-    def seniority(self) -> tuple[int, datetime, Key]:
-        """Sorts the runs of one namespace: a smaller one goes first."""
-        return (-self.priority, self.created, self.key)
 
-
-Claim = tuple[int, int, datetime, Key]
+Claim = tuple[int, int, Candidate]
 
 
 def _claim(candidate: Candidate, share: int) -> Claim:
-    """Sorts runs of several namespaces: a smaller one goes first."""
-    return (-candidate.priority, share, candidate.created, candidate.key)
+    """Sorts runs of several namespaces: the smallest goes first."""
+    return (candidate.precedence, share, candidate)
 
 
 def in_line(waiting: Iterable[Candidate], held: Mapping[str, int]) -> list[Candidate]:
@@ -66,10 +64,10 @@ def in_line(waiting: Iterable[Candidate], held: Mapping[str, int]) -> list[Candi
     """
     ahead = Counter(held)
     claims = []
-    for candidate in sorted(waiting, key=lambda one: one.seniority):
-        claims.append((_claim(candidate, ahead[candidate.namespace]), candidate))
+    for candidate in sorted(waiting):
+        claims.append(_claim(candidate, ahead[candidate.namespace]))
         ahead[candidate.namespace] += 1
-    return [candidate for _, candidate in sorted(claims, key=lambda pair: pair[0])]
+    return [candidate for _, _, candidate in sorted(claims)]
 
 
 class Line:
@@ -77,29 +75,33 @@ class Line:
 
     def __init__(self, waiting: Iterable[Candidate] = ()) -> None:
         self._by_namespace: defaultdict[str, list[Candidate]] = defaultdict(list)
-        for candidate in sorted(waiting, key=lambda one: one.seniority):
+        for candidate in sorted(waiting):
             self._by_namespace[candidate.namespace].append(candidate)
-
-    def add(self, candidate: Candidate) -> None:
-        """Have a run wait."""
-        insort(self._by_namespace[candidate.namespace], candidate, key=lambda one: one.seniority)
-
-    def remove(self, candidate: Candidate) -> None:
-        """A run that waits no longer waits."""
-        queued = self._by_namespace[candidate.namespace]
-        del queued[bisect_left(queued, candidate.seniority, key=lambda one: one.seniority)]
-        if not queued:
-            del self._by_namespace[candidate.namespace]
 
     def __bool__(self) -> bool:
         return bool(self._by_namespace)
 
+    def add(self, candidate: Candidate) -> None:
+        """Have a run wait."""
+        insort(self._by_namespace[candidate.namespace], candidate)
+
+    def remove(self, candidate: Candidate) -> None:
+        """A run that waits no longer waits."""
+        queued = self._by_namespace[candidate.namespace]
+        del queued[bisect_left(queued, candidate)]
+        if not queued:
+            del self._by_namespace[candidate.namespace]
+
     def next(self, limits: Limits, held: Mapping[str, int], total: int) -> Candidate | None:
-        """Whose turn it is; None where nobody waits or no slot is free for those who do."""
-        heads = (
-            (_claim(queued[0], held.get(namespace, 0)), queued[0])
-            for namespace, queued in self._by_namespace.items()
-            if limits.admit(namespace, held=held, total=total)
+        """Whose turn it is; None where nobody waits or no slot is free for those who do.
+
+        `held` are the slots of each namespace, `total` is their sum.
+        """
+        if not limits.leave_room(total):
+            return None
+        shares = ((held.get(name, 0), queued) for name, queued in self._by_namespace.items())
+        claims = (
+            _claim(queued[0], share) for share, queued in shares if limits.leave_room_in(share)
         )
-        first = min(heads, key=lambda pair: pair[0], default=None)
-        return first[1] if first else None
+        first = min(claims, default=None)
+        return first[2] if first else None

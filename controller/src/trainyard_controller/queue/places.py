@@ -1,18 +1,35 @@
-"""What a run that waits is told of its place in the line, and when it is told anew."""
+"""The place of a run in the line, and when a run is told of a new one."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import NamedTuple
 
 from trainyard_schema import QueuePlace
 
 NEAR = 10
-"""Up to this position every step forward is told."""
+"""Up to this position every step is told."""
 SHARE = 5
-"""Further behind, a step is told when it is one in so many of the position."""
+"""Further behind, a move is told when it is one in so many of the position."""
 SURE_SECONDS = 60.0
 """Estimates that differ by less than this are the same."""
 
 
-def worth_telling(told: QueuePlace | None, place: QueuePlace, now: datetime) -> bool:
+class Place(NamedTuple):
+    """A place in the line at the moment."""
+
+    position: int
+    length: int
+    start: datetime | None
+    """When the run is expected to start; None: unknown."""
+
+    @property
+    def told(self) -> QueuePlace:
+        """What the status says of it."""
+        return QueuePlace(
+            position=self.position, length=self.length, estimated_start_time=self.start
+        )
+
+
+def worth_telling(told: QueuePlace | None, place: Place, now: datetime) -> bool:
     """Whether a place differs from the one told by enough to write it down.
 
     So a run's place is told O(log n) times, however many runs are ahead of it.
@@ -22,19 +39,11 @@ def worth_telling(told: QueuePlace | None, place: QueuePlace, now: datetime) -> 
     steps = abs(told.position - place.position)
     if steps and min(told.position, place.position) <= NEAR:
         return True
-    return steps * SHARE >= told.position or _other_time(
-        told.estimated_start_time, place.estimated_start_time, now
-    )
+    return steps * SHARE >= told.position or _differs(told.estimated_start_time, place.start, now)
 
 
-def _other_time(told: datetime | None, time: datetime | None, now: datetime) -> bool:
-    if told is None or time is None:
-        return told is not time
+def _differs(told: datetime | None, start: datetime | None, now: datetime) -> bool:
+    if told is None or start is None:
+        return told is not start
     wait = abs((told - now).total_seconds())
-    return abs((time - told).total_seconds()) > max(SURE_SECONDS, wait / SHARE)
-
-
-def place(position: int, length: int, wait: float | None, now: datetime) -> QueuePlace:
-    """A place in the line. `wait` is the seconds until the run starts; None: unknown."""
-    start = None if wait is None else (now + timedelta(seconds=wait)).replace(microsecond=0)
-    return QueuePlace(position=position, length=length, estimated_start_time=start)
+    return abs((start - told).total_seconds()) > max(SURE_SECONDS, wait / SHARE)

@@ -12,9 +12,7 @@ MORNING = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
 def candidate(namespace: str, name: str, *, priority: int = 0, minute: int = 0) -> Candidate:
-    return Candidate(
-        key=(namespace, name), priority=priority, created=MORNING + timedelta(minutes=minute)
-    )
+    return Candidate(-priority, MORNING + timedelta(minutes=minute), (namespace, name))
 
 
 CANDIDATES = st.lists(
@@ -113,11 +111,10 @@ def test_each_slot_goes_to_the_highest_priority_then_the_least_served_then_the_o
 ) -> None:
     shares, left = Counter(held), list(waiting)
     for chosen in turns(waiting, held, limits):
-        rivals = [
-            one for one in left if limits.admit(one.namespace, held=shares, total=shares.total())
-        ]
-        assert chosen.priority == max(one.priority for one in rivals)
-        rivals = [one for one in rivals if one.priority == chosen.priority]
+        assert limits.leave_room(shares.total())
+        rivals = [one for one in left if limits.leave_room_in(shares[one.namespace])]
+        assert chosen.precedence == min(one.precedence for one in rivals)
+        rivals = [one for one in rivals if one.precedence == chosen.precedence]
         assert shares[chosen.namespace] == min(shares[one.namespace] for one in rivals)
         rivals = [one for one in rivals if shares[one.namespace] == shares[chosen.namespace]]
         assert chosen.created == min(one.created for one in rivals)
