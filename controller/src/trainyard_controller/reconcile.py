@@ -193,9 +193,7 @@ class Reconciler:
 
     def _wants_job(self, training_job: TrainingJob, spec: TrainingJobSpec) -> bool:
         """Whether a run without a Job is to have one."""
-        if spec.cancel or training_job.status.job_name is not None:
-            return False
-        if spec.suspend and kueue_queue(training_job, None) is not None:
+        if spec.cancel or spec.suspend or training_job.status.job_name is not None:
             return False
         # One that was withdrawn may have left a pod.
         return not any(pods.is_active(pod) for pod in self._cache.pods(training_job.uid))
