@@ -15,13 +15,18 @@ from kubernetes.aio import client, config
 from trainyard_schema import names
 
 from trainyard_controller.errors import ApiError, ConflictError, RefusedError, UnavailableError
-from trainyard_controller.metrics import API_WRITES
+from trainyard_controller.metrics import API_ERRORS, API_WRITES
+from trainyard_controller.resources import resource_of
 
 Document = dict[str, Any]
 
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 PAGE_SIZE = 500
-_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+def _verb(method: str, query: dict[str, str] | None) -> str:
+    return "list" if method == "GET" and query else _VERBS[method]
 
 
 async def load_configuration() -> client.Configuration:
@@ -92,8 +97,12 @@ class Client:
             response = await self._client.call_api(*request, _request_timeout=TIMEOUT)
             text = await response.response.text()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            API_ERRORS.labels(_verb(method, query), resource_of(path), "no_answer").inc()
             raise UnavailableError(f"{what}: {error or type(error).__name__}") from error
         if response.status >= 400:
+            if (method, response.status) != ("GET", 404):
+                code = str(response.status)
+                API_ERRORS.labels(_verb(method, query), resource_of(path), code).inc()
             raise _error(
                 response.status, text, what=what, retry_after=response.headers.get("Retry-After")
             )

@@ -20,5 +20,4 @@ async def post_events(
         try:
             await api.create_event(build_event(subject, one, now, instance=instance))
         except ApiError as error:
-            key = f"{subject.namespace}/{subject.name}"
-            log.warning("event not posted", key=key, error=str(error))
+            log.warning("event not posted", error=str(error))

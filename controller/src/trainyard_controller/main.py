@@ -1,21 +1,28 @@
 """The operator's process."""
 
 import asyncio
+import signal
 import socket
 import sys
 from contextlib import AsyncExitStack
 from typing import Any
+from uuid import uuid4
 
 import kopf
 import structlog
 from pydantic import ValidationError
+from trainyard_schema import names
 
 from trainyard_controller import log as logs
 from trainyard_controller.cache import Cache
 from trainyard_controller.checkpoints import Checkpoints
 from trainyard_controller.client import connect
-from trainyard_controller.health import Health, StaleError
+from trainyard_controller.duty import Duty
+from trainyard_controller.election import Elector, LeadershipLostError
+from trainyard_controller.errors import UnavailableError
+from trainyard_controller.health import Health, Role, StaleError
 from trainyard_controller.kube import Api
+from trainyard_controller.leases import Leases
 from trainyard_controller.models.cache import ModelCache
 from trainyard_controller.models.kube import ModelApi
 from trainyard_controller.models.reconcile import ModelReconciler
@@ -26,12 +33,15 @@ from trainyard_controller.reconcile import Reconciler
 from trainyard_controller.recorder import Recorder
 from trainyard_controller.resync import Resync
 from trainyard_controller.settings import Settings
-from trainyard_controller.watches import WatchClock, kopf_settings, registry
+from trainyard_controller.watchclock import WatchClock
+from trainyard_controller.watches import kopf_settings, registry
 from trainyard_controller.worker import work
 from trainyard_controller.workqueue import WorkQueue
 
 MODEL_WORKERS = 2
 """Models that are reconciled at the same time: they change seldom."""
+START_RETRY_SECONDS = 5.0
+"""A start that finds no API server waits for it: exits would make Kubernetes wait ever longer."""
 
 log = structlog.get_logger(__name__)
 
@@ -48,8 +58,43 @@ async def _prime(api: Api, model_api: ModelApi, cache: Cache) -> None:
         cache.put_pod(pod)
 
 
+async def _prime_when_possible(api: Api, model_api: ModelApi, cache: Cache) -> None:
+    while True:
+        try:
+            return await _prime(api, model_api, cache)
+        except UnavailableError as error:
+            log.warning("the start waits", error=str(error), retry_in=START_RETRY_SECONDS)
+        await asyncio.sleep(START_RETRY_SECONDS)
+
+
+async def _elector(stack: AsyncExitStack, settings: Settings, instance: str) -> Elector:
+    # Renewals have connections of their own, and never wait behind other requests.
+    connection = await stack.enter_async_context(connect())
+    return Elector(
+        Leases(connection, settings.namespace, settings.lease_name),
+        # A container that is started anew has the host name of the one before.
+        identity=f"{instance}_{uuid4()}",
+        duration=settings.lease_seconds,
+    )
+
+
+def _listen(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(one, stop.set)
+
+
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def run(settings: Settings) -> None:
     """Run the operator until SIGTERM. Raises where it cannot go on."""
+    stop = asyncio.Event()
+    _listen(stop)
+    stopped: asyncio.Task[Any] = asyncio.create_task(stop.wait())
     async with AsyncExitStack() as stack:
         connection = await stack.enter_async_context(connect())
         api = Api(connection, settings.namespace)
@@ -58,7 +103,7 @@ async def run(settings: Settings) -> None:
         cache, models = Cache(), ModelCache()
         queue: WorkQueue[Key] = WorkQueue()
         model_queue: WorkQueue[Key] = WorkQueue()
-        clock = WatchClock()
+        clock = WatchClock([settings.namespace])
         poller = ProgressPoller(cache, queue, interval=settings.progress_seconds)
         resync = Resync(
             api=api,
@@ -71,8 +116,13 @@ async def run(settings: Settings) -> None:
             interval=settings.resync_seconds,
         )
         health = Health(
-            queues=(queue, model_queue), clock=clock, resync=resync, limit=settings.stale_seconds
+            cache=cache,
+            queues={names.KIND: queue, names.MODEL_KIND: model_queue},
+            clock=clock,
+            resync=resync,
+            limit=settings.stale_seconds,
         )
+        elector = await _elector(stack, settings, instance) if settings.lease_name else None
         recorder = Recorder(
             api=api,
             cache=cache,
@@ -100,36 +150,62 @@ async def run(settings: Settings) -> None:
             store=store,
             instance=instance,
         )
-        await _prime(api, model_api, cache)
         await stack.enter_async_context(health.serve(settings.metrics_port))
+        priming = asyncio.create_task(_prime_when_possible(api, model_api, cache))
+        await asyncio.wait([stopped, priming], return_when=asyncio.FIRST_COMPLETED)
+        if not priming.done():
+            await _cancel(priming)
+            return
+        priming.result()
+        health.role = Role.STANDBY
 
-        # Kopf cancels in the end whatever was started after it, so these start before.
-        own = [
-            asyncio.create_task(coroutine)
-            for coroutine in (
-                poller.run(),
-                resync.run(),
-                health.run(),
-                *(work(queue, reconcile) for _ in range(settings.workers)),
-                *(work(model_queue, reconcile_model) for _ in range(MODEL_WORKERS)),
-            )
-        ]
+        def begin() -> None:
+            health.role = Role.LEADER
+            if elector is not None:
+                reconcile.take_over(cache.unfinished())
+                # Those that wait for something come before the many that have ended.
+                by_end = sorted(cache.training_jobs(), key=lambda one: one.finished)
+                queue.restart(one.key for one in by_end)
+                model_queue.restart(model.key for model in models.models())
+            log.info("reconciling", workers=settings.workers)
+
+        tasks: set[asyncio.Task[Any]] = asyncio.all_tasks()
+        duty = Duty(
+            elector=elector,
+            queues=(queue, model_queue),
+            listed=clock.listed,
+            begin=begin,
+            workers=lambda: (
+                *(
+                    work(names.KIND, queue, reconcile, cache.training_job)
+                    for _ in range(settings.workers)
+                ),
+                *(
+                    work(names.MODEL_KIND, model_queue, reconcile_model, models.model)
+                    for _ in range(MODEL_WORKERS)
+                ),
+            ),
+            helpers=lambda: (poller.run(),),
+            tasks=tasks,
+        )
+        own = [asyncio.create_task(one) for one in (duty.run(), resync.run(), health.run())]
+        tasks.update(own)
         # Kopf would make up an identity from the name of the user, who has none in a container.
         identity: Any = instance
-        operator = asyncio.create_task(
-            kopf.operator(
-                identity=identity,
-                registry=registry(cache, queue, models, model_queue, clock),
-                settings=kopf_settings(),
-                namespaces=[settings.namespace],
-                standalone=True,
-            )
+        watches = await kopf.spawn_tasks(
+            identity=identity,
+            registry=registry(cache, queue, models, model_queue, clock),
+            settings=kopf_settings(),
+            namespaces=[settings.namespace],
+            standalone=True,
         )
-        log.info("started", namespace=settings.namespace, workers=settings.workers)
-        done, pending = await asyncio.wait([operator, *own], return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        _listen(stop)  # Kopf has taken the signals for itself.
+        # In the end, it cancels all tasks that it is not told of.
+        watching = asyncio.create_task(kopf.run_tasks(watches, ignored=tasks))
+        log.info("started", namespace=settings.namespace)
+        done, _ = await asyncio.wait([stopped, watching, *own], return_when=asyncio.FIRST_COMPLETED)
+        await duty.end()
+        await _cancel(watching, *own)
         for task in done:
             task.result()
         log.info("stopped")
@@ -150,6 +226,9 @@ def main() -> None:
         asyncio.run(run(settings))
     except StaleError as error:
         log.critical("stale, giving up", problem=str(error))
+        sys.exit(1)
+    except LeadershipLostError as error:
+        log.critical("leadership lost, giving up", problem=str(error))
         sys.exit(1)
     except Exception:
         log.critical("cannot go on", exc_info=True)

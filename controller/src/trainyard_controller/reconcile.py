@@ -1,6 +1,6 @@
 """Brings one TrainingJob from where it is to where its spec wants it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 import structlog
@@ -68,6 +68,11 @@ class Reconciler:
         self._settings = settings
         self._now = now
         self._refusals: dict[str, Problem] = {}
+        self._inherited: set[str] = set()
+
+    def take_over(self, unfinished: Iterable[TrainingJob]) -> None:
+        """Begin where another operator left off: what it did last may not have been told yet."""
+        self._inherited = {one.uid for one in unfinished}
 
     async def __call__(self, key: Key) -> None:
         """Reconcile one TrainingJob. Raises `ApiError` where it must be tried again."""
@@ -182,13 +187,15 @@ class Reconciler:
         )
 
     async def _is_outdated(self, training_job: TrainingJob) -> bool:
-        if self._now() - training_job.created < timedelta(seconds=SURELY_SEEN_SECONDS):
+        young = self._now() - training_job.created < timedelta(seconds=SURELY_SEEN_SECONDS)
+        if young and training_job.uid not in self._inherited:
             return False
         live = await self._api.get_training_job(training_job.name)
         if live is None:
             self._cache.drop_training_job(training_job.key, training_job.uid)
         elif self._cache.put_training_job(live):
             self._queue.add(training_job.key)
+        self._inherited.discard(training_job.uid)
         return self._cache.training_job(training_job.key) is not training_job
 
     async def _create_job(
@@ -198,7 +205,7 @@ class Reconciler:
         try:
             created = await self._api.create_job(manifest)
         except RefusedError as error:
-            log.warning("Job refused", key="/".join(training_job.key), error=str(error))
+            log.warning("Job refused", error=str(error))
             self._queue.add_after(training_job.key, REFUSED_RETRY_SECONDS)
             return None, job_refusal(error)
         self._cache.put_job(created)

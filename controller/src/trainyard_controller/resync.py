@@ -12,7 +12,7 @@ from trainyard_controller.metrics import WATCH_MISSES
 from trainyard_controller.models.cache import ModelCache
 from trainyard_controller.models.kube import ModelApi
 from trainyard_controller.objects import Key, TrainingJob
-from trainyard_controller.watches import JOBS, MODELS, PODS, TRAINING_JOBS, WatchClock
+from trainyard_controller.watchclock import JOBS, MODELS, PODS, TRAINING_JOBS, WatchClock
 from trainyard_controller.workqueue import WorkQueue
 
 DELIVERY_SECONDS = 30.0

@@ -48,9 +48,11 @@ main.kopf_settings = restless
 DEAF = """
 import asyncio, kopf
 from trainyard_controller import resync
-async def deaf(**_):
+async def none(**_):
+    return []
+async def deaf(*_, **__):
     await asyncio.Event().wait()
-kopf.operator = deaf
+kopf.spawn_tasks, kopf.run_tasks = none, deaf
 resync.Resync.__init__.__kwdefaults__["delivery"] = 1
 """
 """Watches that never say anything, as after some failures of the network."""
@@ -95,7 +97,7 @@ class Lab:
                 },
             )
         )
-        wait_until_ok(process, f"http://127.0.0.1:{self._port}/healthz", self._log)
+        wait_until_ok(process, f"http://127.0.0.1:{self._port}/readyz", self._log)
         return process
 
     def stop(self) -> None:

@@ -113,7 +113,7 @@ class ModelReconciler:
             plan = decide(model, spec, schedule, self._runs.runs(model.uid), now)
         problem = None
         for name in plan.cancel:
-            await self._cancel(model, name)
+            await self._cancel(name)
         if plan.start:
             problem = await self._create(model, spec, plan.start)
         if problem is not None:
@@ -139,20 +139,20 @@ class ModelReconciler:
         if self._runs.put_training_job(document):
             self._run_queue.add((document["metadata"]["namespace"], document["metadata"]["name"]))
 
-    async def _cancel(self, model: Model, name: str) -> None:
+    async def _cancel(self, name: str) -> None:
         cancelled = await self._api.cancel_run(name)
         if cancelled is not None:
-            log.info("run cancelled", key="/".join(model.key), run=name)
+            log.info("run cancelled", run=name)
             self._take(cancelled)
 
     async def _create(self, model: Model, spec: ModelSpec, start: Start) -> Problem | None:
         try:
             created = await self._api.create_run(build_run(model, spec, start))
         except RefusedError as error:
-            log.warning("run refused", key="/".join(model.key), error=str(error))
+            log.warning("run refused", error=str(error))
             message = f"the TrainingJob {start.name} cannot be created: {error}"
             return Problem(reason=RUN_REFUSED, message=message)
-        log.info("run started", key="/".join(model.key), run=start.name)
+        log.info("run started", run=start.name)
         self._take(created)
         return None
 
