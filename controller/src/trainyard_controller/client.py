@@ -5,7 +5,7 @@ retried here, because the work queue retries whole reconciliations.
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -66,16 +66,23 @@ async def connect() -> AsyncIterator[client.ApiClient]:
         yield api_client
 
 
+def unfenced() -> None:
+    """The fence of a process that is the only one."""
+
+
+def collection(namespace: str, group_version: str, plural: str) -> str:
+    """The path of the objects of one kind in one namespace."""
+    root = "/api" if group_version == "v1" else "/apis"
+    return f"{root}/{group_version}/namespaces/{namespace}/{plural}"
+
+
 class Client:
-    """What all requests have in common, in one namespace."""
+    """What all requests have in common."""
 
-    def __init__(self, api_client: client.ApiClient, namespace: str) -> None:
+    def __init__(self, api_client: client.ApiClient, fence: Callable[[], None] = unfenced) -> None:
+        """`fence` raises `UnavailableError` at a moment when this process must change nothing."""
         self._client = api_client
-        self._namespace = namespace
-
-    def _path(self, group_version: str, plural: str) -> str:
-        root = "/api" if group_version == "v1" else "/apis"
-        return f"{root}/{group_version}/namespaces/{self._namespace}/{plural}"
+        self._fence = fence
 
     async def _request(
         self,
@@ -113,6 +120,7 @@ class Client:
         self, method: str, path: str, *, resource: str, body: Document | None = None
     ) -> Document:
         """Every request that changes something passes here, so that they are counted."""
+        self._fence()
         API_WRITES.labels(_VERBS[method], resource).inc()
         return await self._request(method, path, body=body)
 
@@ -181,6 +189,7 @@ class Client:
         *,
         kind: str,
         resource: str,
+        namespace: str,
         name: str,
         uid: str,
         resource_version: str,
@@ -192,7 +201,7 @@ class Client:
             "kind": kind,
             "metadata": {
                 "name": name,
-                "namespace": self._namespace,
+                "namespace": namespace,
                 "uid": uid,
                 "resourceVersion": resource_version,
             },

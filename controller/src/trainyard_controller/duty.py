@@ -26,9 +26,8 @@ class Duty:
         begin: Callable[[], None],
         workers: Callable[[], Iterable[Work]],
         helpers: Callable[[], Iterable[Work]],
-        tasks: set[asyncio.Task[None]],
     ) -> None:
-        """Without an elector this process is the only one. `tasks` gets all that are started."""
+        """Without an elector this process is the only one."""
         self._elector = elector
         self._queues = queues
         self._listed = listed
@@ -37,27 +36,24 @@ class Duty:
         self._make_helpers = helpers
         self._workers: set[asyncio.Task[None]] = set()
         self._helpers: set[asyncio.Task[None]] = set()
-        self._tasks = tasks
 
-    async def run(self) -> None:
-        """Wait to be elected, then work for ever. Raises what ends that."""
+    async def run(self, ours: set[asyncio.Task[Any]]) -> None:
+        """Wait to be elected, then work for ever. Raises what ends that.
+
+        All tasks that are started are put among `ours`.
+        """
         if self._elector is not None:
             await self._listed()
             await self._elector.acquire()
-            self._helpers |= self._start([self._elector.hold()])
+            self._helpers |= _start([self._elector.hold()], ours)
         self._begin()
-        self._workers = self._start(self._make_workers())
-        self._helpers |= self._start(self._make_helpers())
+        self._workers = _start(self._make_workers(), ours)
+        self._helpers |= _start(self._make_helpers(), ours)
         done, _ = await asyncio.wait(
             self._workers | self._helpers, return_when=asyncio.FIRST_COMPLETED
         )
         for task in done:
             task.result()
-
-    def _start(self, work: Iterable[Work]) -> set[asyncio.Task[None]]:
-        started = {asyncio.create_task(one) for one in work}
-        self._tasks |= started
-        return started
 
     async def end(self) -> None:
         """Begin nothing new, finish what is under way, and let another replica take over.
@@ -74,3 +70,9 @@ class Duty:
         await asyncio.gather(*ending, return_exceptions=True)
         if self._elector is not None:
             await self._elector.release()
+
+
+def _start(work: Iterable[Work], ours: set[asyncio.Task[Any]]) -> set[asyncio.Task[None]]:
+    started = {asyncio.create_task(one) for one in work}
+    ours |= started
+    return started

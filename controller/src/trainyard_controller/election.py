@@ -16,7 +16,7 @@ from typing import NoReturn
 import structlog
 
 from trainyard_controller.client import Document
-from trainyard_controller.errors import ApiError, ConflictError
+from trainyard_controller.errors import ApiError, ConflictError, UnavailableError
 from trainyard_controller.leases import Lease, Leases, held_by, released, utc_now
 
 GIVE_UP = 2 / 3
@@ -82,6 +82,11 @@ class Elector:
     def leads(self) -> bool:
         """Whether this process may act at this moment."""
         return self._clock() < self._until
+
+    def check(self) -> None:
+        """Raises `UnavailableError` unless this process may act at this moment."""
+        if not self.leads:
+            raise UnavailableError("another replica may be the leader by now")
 
     async def acquire(self) -> None:
         """Wait until this process is the leader."""

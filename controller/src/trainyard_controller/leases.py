@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from kubernetes.aio import client
 
-from trainyard_controller.client import Client, Document
+from trainyard_controller.client import Client, Document, collection
 from trainyard_controller.errors import RefusedError
 
 API_VERSION = "coordination.k8s.io/v1"
@@ -67,9 +67,9 @@ class Leases(Client):
     """Requests about the Lease of that name."""
 
     def __init__(self, api_client: client.ApiClient, namespace: str, name: str) -> None:
-        super().__init__(api_client, namespace)
+        super().__init__(api_client)
         self._name = name
-        self._collection = self._path(API_VERSION, RESOURCE)
+        self._collection = collection(namespace, API_VERSION, RESOURCE)
         self._one = f"{self._collection}/{quote(name)}"
 
     async def get(self) -> Lease | None:

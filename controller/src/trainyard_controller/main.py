@@ -1,14 +1,13 @@
 """The operator's process."""
 
 import asyncio
-import signal
 import socket
 import sys
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
 
-import kopf
 import structlog
 from pydantic import ValidationError
 from trainyard_schema import names
@@ -16,13 +15,14 @@ from trainyard_schema import names
 from trainyard_controller import log as logs
 from trainyard_controller.cache import Cache
 from trainyard_controller.checkpoints import Checkpoints
-from trainyard_controller.client import connect
+from trainyard_controller.client import connect, unfenced
 from trainyard_controller.duty import Duty
 from trainyard_controller.election import Elector, LeadershipLostError
 from trainyard_controller.errors import UnavailableError
 from trainyard_controller.health import Health, Role, StaleError
 from trainyard_controller.kube import Api
 from trainyard_controller.leases import Leases
+from trainyard_controller.lifecycle import StopSignal, serve
 from trainyard_controller.models.cache import ModelCache
 from trainyard_controller.models.kube import ModelApi
 from trainyard_controller.models.reconcile import ModelReconciler
@@ -46,64 +46,56 @@ START_RETRY_SECONDS = 5.0
 log = structlog.get_logger(__name__)
 
 
-async def _prime(api: Api, model_api: ModelApi, cache: Cache) -> None:
+async def _prime(api: Api, model_api: ModelApi, cache: Cache, namespace: str) -> None:
     """Know every child before the first parent is looked at: else it would seem to be missing."""
-    await api.require_crd()
-    await model_api.require_crd()
-    for training_job in await model_api.list_runs():
+    await api.require_crd(namespace)
+    await model_api.require_crd(namespace)
+    for training_job in await model_api.list_runs(namespace):
         cache.put_training_job(training_job)
-    for job in await api.list_jobs():
+    for job in await api.list_jobs(namespace):
         cache.put_job(job)
-    for pod in await api.list_pods():
+    for pod in await api.list_pods(namespace):
         cache.put_pod(pod)
 
 
-async def _prime_when_possible(api: Api, model_api: ModelApi, cache: Cache) -> None:
+async def _prime_when_possible(
+    api: Api, model_api: ModelApi, cache: Cache, namespaces: Iterable[str]
+) -> None:
     while True:
         try:
-            return await _prime(api, model_api, cache)
+            for namespace in namespaces:
+                await _prime(api, model_api, cache, namespace)
         except UnavailableError as error:
             log.warning("the start waits", error=str(error), retry_in=START_RETRY_SECONDS)
-        await asyncio.sleep(START_RETRY_SECONDS)
+            await asyncio.sleep(START_RETRY_SECONDS)
+        else:
+            return
 
 
 async def _elector(stack: AsyncExitStack, settings: Settings, instance: str) -> Elector:
     # Renewals have connections of their own, and never wait behind other requests.
     connection = await stack.enter_async_context(connect())
     return Elector(
-        Leases(connection, settings.namespace, settings.lease_name),
+        Leases(connection, settings.namespaces[0], settings.lease_name),
         # A container that is started anew has the host name of the one before.
         identity=f"{instance}_{uuid4()}",
         duration=settings.lease_seconds,
     )
 
 
-def _listen(stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    for one in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(one, stop.set)
-
-
-async def _cancel(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
 async def run(settings: Settings) -> None:
     """Run the operator until SIGTERM. Raises where it cannot go on."""
-    stop = asyncio.Event()
-    _listen(stop)
-    stopped: asyncio.Task[Any] = asyncio.create_task(stop.wait())
+    stop = StopSignal()
     async with AsyncExitStack() as stack:
         connection = await stack.enter_async_context(connect())
-        api = Api(connection, settings.namespace)
-        model_api = ModelApi(connection, settings.namespace)
         instance = socket.gethostname()
+        elector = await _elector(stack, settings, instance) if settings.lease_name else None
+        fence = elector.check if elector is not None else unfenced
+        api, model_api = Api(connection, fence), ModelApi(connection, fence)
         cache, models = Cache(), ModelCache()
         queue: WorkQueue[Key] = WorkQueue()
         model_queue: WorkQueue[Key] = WorkQueue()
-        clock = WatchClock([settings.namespace])
+        clock = WatchClock(settings.namespaces)
         poller = ProgressPoller(cache, queue, interval=settings.progress_seconds)
         resync = Resync(
             api=api,
@@ -113,6 +105,7 @@ async def run(settings: Settings) -> None:
             models=models,
             model_queue=model_queue,
             clock=clock,
+            namespaces=settings.namespaces,
             interval=settings.resync_seconds,
         )
         health = Health(
@@ -122,7 +115,6 @@ async def run(settings: Settings) -> None:
             resync=resync,
             limit=settings.stale_seconds,
         )
-        elector = await _elector(stack, settings, instance) if settings.lease_name else None
         recorder = Recorder(
             api=api,
             cache=cache,
@@ -130,7 +122,7 @@ async def run(settings: Settings) -> None:
             interval=settings.progress_seconds,
             instance=instance,
         )
-        store = ObjectStore(settings.storage)
+        store = ObjectStore(settings.storage, fence)
         reconcile = Reconciler(
             api=api,
             cache=cache,
@@ -151,12 +143,9 @@ async def run(settings: Settings) -> None:
             instance=instance,
         )
         await stack.enter_async_context(health.serve(settings.metrics_port))
-        priming = asyncio.create_task(_prime_when_possible(api, model_api, cache))
-        await asyncio.wait([stopped, priming], return_when=asyncio.FIRST_COMPLETED)
-        if not priming.done():
-            await _cancel(priming)
+        priming = _prime_when_possible(api, model_api, cache, settings.namespaces)
+        if await stop.comes_before(priming):
             return
-        priming.result()
         health.role = Role.STANDBY
 
         def begin() -> None:
@@ -169,45 +158,30 @@ async def run(settings: Settings) -> None:
                 model_queue.restart(model.key for model in models.models())
             log.info("reconciling", workers=settings.workers)
 
-        tasks: set[asyncio.Task[Any]] = asyncio.all_tasks()
+        def workers() -> Iterator[Coroutine[Any, Any, None]]:
+            for _ in range(settings.workers):
+                yield work(names.KIND, queue, reconcile, cache.training_job)
+            for _ in range(MODEL_WORKERS):
+                yield work(names.MODEL_KIND, model_queue, reconcile_model, models.model)
+
         duty = Duty(
             elector=elector,
             queues=(queue, model_queue),
             listed=clock.listed,
             begin=begin,
-            workers=lambda: (
-                *(
-                    work(names.KIND, queue, reconcile, cache.training_job)
-                    for _ in range(settings.workers)
-                ),
-                *(
-                    work(names.MODEL_KIND, model_queue, reconcile_model, models.model)
-                    for _ in range(MODEL_WORKERS)
-                ),
-            ),
+            workers=workers,
             helpers=lambda: (poller.run(),),
-            tasks=tasks,
         )
-        own = [asyncio.create_task(one) for one in (duty.run(), resync.run(), health.run())]
-        tasks.update(own)
-        # Kopf would make up an identity from the name of the user, who has none in a container.
-        identity: Any = instance
-        watches = await kopf.spawn_tasks(
-            identity=identity,
+        log.info("started", namespaces=settings.namespaces, lease=settings.lease_name)
+        await serve(
+            stop,
+            duty,
+            (resync.run(), health.run()),
             registry=registry(cache, queue, models, model_queue, clock),
             settings=kopf_settings(),
-            namespaces=[settings.namespace],
-            standalone=True,
+            namespaces=settings.namespaces,
+            instance=instance,
         )
-        _listen(stop)  # Kopf has taken the signals for itself.
-        # In the end, it cancels all tasks that it is not told of.
-        watching = asyncio.create_task(kopf.run_tasks(watches, ignored=tasks))
-        log.info("started", namespace=settings.namespace)
-        done, _ = await asyncio.wait([stopped, watching, *own], return_when=asyncio.FIRST_COMPLETED)
-        await duty.end()
-        await _cancel(watching, *own)
-        for task in done:
-            task.result()
         log.info("stopped")
 
 

@@ -12,8 +12,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TRAINYARD_", frozen=True)
 
-    namespace: str = Field(min_length=1)
-    """The one namespace whose TrainingJobs are served."""
+    namespaces: Annotated[tuple[str, ...], NoDecode] = Field(min_length=1)
+    """The namespaces whose TrainingJobs and Models are served, separated by commas."""
     trainer_image: str = Field(min_length=1)
     """Image of the trainer pods."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=15.0, ge=1)
     """How long a leader that no longer renews the lease is waited for, before another acts."""
 
-    @field_validator("image_pull_secrets", mode="before")
+    @field_validator("namespaces", "image_pull_secrets", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

@@ -39,7 +39,7 @@ class Backoffs:
 
 
 def kopf_settings() -> kopf.OperatorSettings:
-    """Kopf's settings for an operator that watches only, in one namespace."""
+    """Kopf's settings for an operator that watches only."""
     settings = kopf.OperatorSettings()
     settings.watching.inactivity_timeout = 70
     settings.watching.server_timeout = int(ASKS_AGAIN_SECONDS)

@@ -237,7 +237,8 @@ async def test_a_holder_that_slept_goes_on_only_if_nobody_was_faster(
     a, b = Candidate(store, "a", clock), Candidate(store, "b", clock)
     assert await a.try_to_take()
     clock.time += 60.0
-    assert not a.leads
+    with pytest.raises(UnavailableError):
+        a.check()
     assert await a.try_to_renew()
     assert a.leads
     assert not await b.try_to_take()
@@ -260,11 +261,12 @@ async def test_it_gives_up_when_the_api_server_is_away_for_too_long() -> None:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["take", "renew", "release", "restart"]),
-        st.sampled_from("abc"),
-        st.sampled_from(["", "away", "deaf"]),
-        st.floats(0.0, 12.0),
+        st.sampled_from(["take"] * 12 + ["renew"] * 2 + ["release", "restart"]),
+        st.sampled_from("ab"),
+        st.sampled_from([""] * 6 + ["away", "deaf"]),
+        st.sampled_from([0.0, 9.0, 15.0]),
     ),
+    min_size=20,
     max_size=60,
 )
 
@@ -272,17 +274,17 @@ STEPS = st.lists(
 @settings(max_examples=300, deadline=None)
 @given(STEPS)
 def test_two_never_lead_at_once(steps: list[tuple[str, str, str, float]]) -> None:
-    """Whatever happens, in whatever order, to three candidates whose clocks agree in rate only."""
+    """Whatever happens, in whatever order, to two candidates whose clocks agree in rate only."""
 
     async def scenario() -> None:
         store, world = Store(), Clock()
-        offsets = {"a": 0.0, "b": 5000.0, "c": -700.0}
+        offsets = {"a": 0.0, "b": 5000.0}
 
         def start(name: str, life: int) -> Candidate:
             return Candidate(store, f"{name}{life}", lambda: world.time + offsets[name])
 
-        lives = dict.fromkeys("abc", 0)
-        candidates = {name: start(name, 0) for name in "abc"}
+        lives = dict.fromkeys("ab", 0)
+        candidates = {name: start(name, 0) for name in "ab"}
         for step, name, trouble, passes in steps:
             store.away, store.deaf = trouble == "away", trouble == "deaf"
             one = candidates[name]
