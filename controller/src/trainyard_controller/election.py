@@ -146,6 +146,8 @@ class Elector:
     async def _take(self) -> bool:
         found = await self._leases.get()
         if found is not None:
+            if self._sighting is None or self._sighting.lease.holder != found.holder:
+                log.info("standing by", holder=found.holder, identity=self._identity)
             self._sighting = sight(self._sighting, found, self._clock())
         # One that was seen and is gone was deleted by someone, and its holder has yet to notice.
         ours = found is not None and found.holder == self._identity

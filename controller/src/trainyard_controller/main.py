@@ -18,7 +18,7 @@ from trainyard_controller.checkpoints import Checkpoints
 from trainyard_controller.client import connect, unfenced
 from trainyard_controller.duty import Duty
 from trainyard_controller.election import Elector, LeadershipLostError
-from trainyard_controller.errors import UnavailableError
+from trainyard_controller.errors import ApiError
 from trainyard_controller.health import Health, Role, StaleError
 from trainyard_controller.kube import Api
 from trainyard_controller.leases import Leases
@@ -41,7 +41,8 @@ from trainyard_controller.workqueue import WorkQueue
 MODEL_WORKERS = 2
 """Models that are reconciled at the same time: they change seldom."""
 START_RETRY_SECONDS = 5.0
-"""A start that finds no API server waits for it: exits would make Kubernetes wait ever longer."""
+"""A start that cannot read what there is tries again: exits would make Kubernetes wait ever longer.
+"""
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +66,8 @@ async def _prime_when_possible(
         try:
             for namespace in namespaces:
                 await _prime(api, model_api, cache, namespace)
-        except UnavailableError as error:
+        except ApiError as error:
+            # One that has just come up refuses, too: it has yet to read Roles and CRDs.
             log.warning("the start waits", error=str(error), retry_in=START_RETRY_SECONDS)
             await asyncio.sleep(START_RETRY_SECONDS)
         else:

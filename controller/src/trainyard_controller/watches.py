@@ -50,6 +50,8 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.networking.connect_timeout = 10
     settings.networking.request_timeout = 30
     settings.networking.error_backoffs = Backoffs()
+    # By then all work is done and the lease given up: whatever still hangs is ended.
+    settings.process.ultimate_exiting_timeout = 10
     settings.scanning.disabled = True
     settings.peering.standalone = True
     # Events are posted with the operator's own requests, which are counted.
