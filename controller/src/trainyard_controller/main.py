@@ -15,6 +15,7 @@ from trainyard_controller.cache import Cache
 from trainyard_controller.checkpoints import Checkpoints
 from trainyard_controller.client import connect
 from trainyard_controller.health import Health, StaleError
+from trainyard_controller.jobs import Jobs
 from trainyard_controller.kube import Api
 from trainyard_controller.models.cache import ModelCache
 from trainyard_controller.models.kube import ModelApi
@@ -82,7 +83,7 @@ async def run(settings: Settings) -> None:
         )
         store = ObjectStore(settings.storage)
         reconcile = Reconciler(
-            api=api,
+            jobs=Jobs(api=api, cache=cache, queue=queue, settings=settings),
             cache=cache,
             queue=queue,
             poller=poller,
