@@ -216,6 +216,12 @@ def test_retries_are_what_the_table_of_reasons_says() -> None:
         assert retried[actions.get(code, "Count")] is GUIDES[reason].retried, reason
 
 
+def test_without_retries_nothing_is_ignored() -> None:
+    spec = job_of(backoffLimit=0)["spec"]
+    assert spec["backoffLimitPerIndex"] == 0
+    assert "podFailurePolicy" not in spec
+
+
 def test_a_run_that_saves_has_the_time_to_do_so() -> None:
     pod = job_of(onCancel="save")["spec"]["template"]["spec"]
     assert pod["terminationGracePeriodSeconds"] == 120

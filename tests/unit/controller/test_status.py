@@ -452,6 +452,30 @@ class TestJobGone:
         assert status["phase"] == "Succeeded"
 
 
+class TestInterrupted:
+    """Its pod was stopped, and is gone."""
+
+    GONE = terminated(143, deleted=True, uid="a", at="2026-11-23T09:02:00Z")
+
+    def test_it_is_no_failure_of_a_run_that_goes_on(self) -> None:
+        status = status_of(
+            training_job(), job=job(), pods=[running(uid="b")], gone_pods=[self.GONE]
+        )
+        assert "lastFailure" not in status
+
+    def test_it_is_the_failure_of_a_run_that_must_not_be_retried(self) -> None:
+        one = training_job(backoffLimit=0)
+        status = status_of(one, job=job(FAILED), gone_pods=[self.GONE])
+        assert (status["phase"], status["reason"]) == ("Failed", "Interrupted")
+        assert status["message"] == advised(Reason.INTERRUPTED, "xgboost ended with exit code 143")
+
+    def test_what_was_suspended_before_is_not_what_failed(self) -> None:
+        one = training_job(backoffLimit=0)
+        last = terminated(75, "503", uid="b")
+        status = status_of(one, job=job(FAILED), pods=[last], gone_pods=[self.GONE])
+        assert status["reason"] == "UploadFailed"
+
+
 class TestAttempts:
     def test_pods_that_are_gone_count(self) -> None:
         gone = [terminated(75, uid="a"), terminated(75, uid="b")]
