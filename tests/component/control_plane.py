@@ -4,6 +4,7 @@ No pod ever runs here: a test plays the kubelet by writing the pods' status.
 """
 
 import csv
+import json
 import secrets
 import signal
 import socket
@@ -118,6 +119,14 @@ class Rest:
         [row] = found["rows"]
         titles = [column["name"] for column in found["columnDefinitions"]]
         return dict(zip(titles, row["cells"], strict=True))
+
+    def watch(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
+        """The events about what is there and what comes, until the API server ends the watch."""
+        with self._client.stream(
+            "GET", path, params={"watch": "true", **query}, timeout=None
+        ) as response:
+            for line in response.iter_lines():
+                yield json.loads(line)
 
     def post(self, path: str, body: dict[str, Any], **query: str) -> dict[str, Any]:
         return self._answer(self._client.post(path, json=body, params=query))

@@ -11,6 +11,8 @@ from trainyard_controller.objects import Document
 
 COMPONENT = "trainyard-controller"
 _MESSAGE_LENGTH = 1024
+_STILL = (Phase.SUSPENDED, Phase.QUEUED, Phase.CANCELLING)
+"""Phases in which nothing is resumed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +33,12 @@ def announcement(before: TrainingJobStatus, after: TrainingJobStatus) -> Announc
         if after.primary_metric:
             message += f" ({after.primary_metric})"
         return Announcement(type="Normal", reason=str(after.phase), message=message)
-    if after.reason is not None and after.reason != before.reason:
+    waits = after.phase is Phase.QUEUED
+    if after.reason is not None and after.reason != before.reason and not waits:
         return Announcement(type="Warning", reason=str(after.reason), message=message)
     if after.phase is Phase.SUSPENDED and before.phase is not Phase.SUSPENDED:
         return Announcement(type="Normal", reason="Suspended", message="no pod runs")
-    if before.phase is Phase.SUSPENDED and after.phase not in (Phase.SUSPENDED, Phase.CANCELLING):
+    if before.phase is Phase.SUSPENDED and after.phase not in _STILL:
         return Announcement(type="Normal", reason="Resumed", message="pods are started again")
     return None
 

@@ -59,8 +59,8 @@ class Cache:
         return list(self._training_jobs.values())
 
     def unfinished(self) -> Iterator[TrainingJob]:
-        """The TrainingJobs whose phase is not final."""
-        return (one for one in self.training_jobs() if not one.finished)
+        """The TrainingJobs to take care of whose phase is not final."""
+        return (one for one in self.training_jobs() if one.ours and not one.finished)
 
     def runs(self, model_uid: str) -> list[TrainingJob]:
         """The TrainingJobs of the Model with this uid."""

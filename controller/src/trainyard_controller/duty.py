@@ -23,7 +23,7 @@ class Duty:
         elector: Elector | None,
         queues: Sequence[WorkQueue[Key]],
         listed: Callable[[], Awaitable[None]],
-        begin: Callable[[], None],
+        begin: Callable[[], Awaitable[None]],
         workers: Callable[[], Iterable[Work]],
         helpers: Callable[[], Iterable[Work]],
     ) -> None:
@@ -46,7 +46,7 @@ class Duty:
             await self._listed()
             await self._elector.acquire()
             self._helpers |= _start([self._elector.hold()], ours)
-        self._begin()
+        await self._begin()
         self._workers = _start(self._make_workers(), ours)
         self._helpers |= _start(self._make_helpers(), ours)
         done, _ = await asyncio.wait(

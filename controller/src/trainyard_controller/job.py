@@ -116,13 +116,15 @@ def build_job(
         names.MODEL_LABEL: names.label_value(run.model),
         names.MODEL_TYPE_LABEL: spec.model_type,
     }
+    kueue = training_job.kueue_labels
     job_spec: dict[str, Any] = {
         "completionMode": "Indexed",
         "completions": len(spec.model_types),
         "parallelism": len(spec.model_types),
         "backoffLimitPerIndex": spec.backoff_limit,
         "podReplacementPolicy": "Failed",
-        "suspend": spec.suspend,
+        # Kueue takes the suspension away when it admits the Job.
+        "suspend": spec.suspend or bool(kueue),
         "template": {"metadata": {"labels": labels}, "spec": _pod_spec(spec, run, settings)},
     }
     if spec.backoff_limit > 0:
@@ -136,7 +138,7 @@ def build_job(
         "metadata": {
             "name": training_job.job_name,
             "namespace": training_job.namespace,
-            "labels": labels,
+            "labels": {**labels, **kueue},
             "ownerReferences": [
                 {
                     "apiVersion": names.API_VERSION,

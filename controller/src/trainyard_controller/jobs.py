@@ -15,6 +15,9 @@ from trainyard_controller.objects import Document, Key, TrainingJob, parse_time,
 from trainyard_controller.outcome import finished_condition
 from trainyard_controller.pending import has_given_up
 from trainyard_controller.pods import Problem
+from trainyard_controller.queue.admission import Admission
+from trainyard_controller.queue.standing import kueue_queue
+from trainyard_controller.queue.wait import Wait
 from trainyard_controller.refusals import job_refusal, pod_refusal
 from trainyard_controller.settings import Settings
 from trainyard_controller.workqueue import WorkQueue
@@ -41,12 +44,14 @@ class Jobs:
         api: Api,
         cache: Cache,
         queue: WorkQueue[Key],
+        admission: Admission,
         settings: Settings,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._api = api
         self._cache = cache
         self._queue = queue
+        self._admission = admission
         self._settings = settings
         self._now = now
         self._refusals: dict[str, Problem] = {}
@@ -61,13 +66,17 @@ class Jobs:
         self._refusals.pop(training_job.uid, None)
 
     async def adjust(
-        self, training_job: TrainingJob, spec: TrainingJobSpec, run: RunConfig
+        self, training_job: TrainingJob, spec: TrainingJobSpec, run: RunConfig, wait: Wait | None
     ) -> tuple[Document | None, Problem | None]:
-        """Create, suspend, resume or delete the Job, whichever is due.
+        self,
+        training_job: TrainingJob,
+        spec: TrainingJobSpec,
+        run: RunConfig,
+        wait: Wait | None,
 
         Returns the Job and why it, or its pods, cannot be created. Raises `OutdatedError`.
         """
-        job = self._cache.job(training_job)
+        job = await self._known(training_job)
         if job is not None and finished_condition(job):
             return job, None
         if spec.cancel or has_given_up(training_job.status):
@@ -75,10 +84,8 @@ class Jobs:
                 await self.delete(training_job, job)
             return job, None
         if job is not None:
-            if job["spec"]["suspend"] != spec.suspend:
-                job = await self._patch_suspend(training_job, suspend=spec.suspend)
-            return job, await self._why_no_pod(training_job, job)
-        if training_job.status.job_name is not None:
+            return await self._steer(training_job, spec, job, wait)
+        if wait is not None or not self._is_wanted(training_job, spec):
             return None, None
         if await self._is_outdated(training_job):
             raise OutdatedError
@@ -105,6 +112,47 @@ class Jobs:
         changed = self._cache.replace_pods(training_job.uid, live_pods) or changed
         return changed, self._cache.job(training_job)
 
+    async def _known(self, training_job: TrainingJob) -> Document | None:
+        """The Job as it is known, or as it is where that might be old."""
+        job = self._cache.job(training_job)
+        withdrawn = training_job.status.job_name is None
+        if job is not None and withdrawn and kueue_queue(training_job, job) is not None:
+            # An event from before its end may have brought it back to the cache.
+            _, job = await self.read_live(training_job)
+        return job
+
+    def _is_wanted(self, training_job: TrainingJob, spec: TrainingJobSpec) -> bool:
+        """Whether a run without a Job, whose turn it is, is to have one."""
+        if training_job.status.job_name is not None:
+            return False
+        if spec.suspend and kueue_queue(training_job, None) is not None:
+            return False
+        # One that was withdrawn may have left a pod.
+        return not any(pods.is_active(pod) for pod in self._cache.pods(training_job.uid))
+
+    async def _steer(
+        self, training_job: TrainingJob, spec: TrainingJobSpec, job: Document, wait: Wait | None
+    ) -> tuple[Document, Problem | None]:
+        """Bring an unfinished Job to what is wanted. Returns it, and why it gets no pod."""
+        if kueue_queue(training_job, job) is not None:
+            if spec.suspend:
+                await self._withdraw(training_job, job)
+                return job, None
+        elif job["spec"]["suspend"] != (suspend := spec.suspend or wait is not None):
+            job = await self._patch_suspend(training_job, suspend=suspend)
+        return job, await self._why_no_pod(training_job, job)
+
+    async def _withdraw(self, training_job: TrainingJob, job: Document) -> None:
+        """Take the Job of a suspended run from Kueue, which would let go on what it has admitted.
+
+        Only when the status no longer names the Job: else it would seem to be lost.
+        """
+        if training_job.status.job_name is not None:
+            self._queue.add(training_job.key)
+        elif "deletionTimestamp" not in job["metadata"]:
+            await self.delete(training_job, job)
+            self._cache.drop_job(training_job.job_name, job["metadata"]["uid"])
+
     async def _is_outdated(self, training_job: TrainingJob) -> bool:
         young = self._now() - training_job.created < timedelta(seconds=SURELY_SEEN_SECONDS)
         if young and training_job.uid not in self._inherited:
@@ -112,6 +160,7 @@ class Jobs:
         live = await self._api.get_training_job(*training_job.key)
         if live is None:
             self._cache.drop_training_job(training_job.key, training_job.uid)
+            self._queue.add(training_job.key)
         elif self._cache.put_training_job(live):
             self._queue.add(training_job.key)
         self._inherited.discard(training_job.uid)
@@ -126,6 +175,8 @@ class Jobs:
         except RefusedError as error:
             log.warning("Job refused", error=str(error))
             self._queue.add_after(training_job.key, REFUSED_RETRY_SECONDS)
+            # Until it is tried again, its slot is of use to others.
+            self._admission.leave(training_job.key)
             return None, job_refusal(error)
         self._cache.put_job(created)
         return self._cache.job(training_job), None

@@ -94,6 +94,10 @@ class Api(Client):
             _events(namespace), fieldSelector=f"involvedObject.uid={job_uid},reason=FailedCreate"
         )
 
+    def priority_classes(self) -> AsyncIterator[Document]:
+        """All PriorityClasses of the cluster."""
+        return self._iterate("/apis/scheduling.k8s.io/v1/priorityclasses")
+
     async def create_event(self, namespace: str, event: Document) -> None:
         """Post an Event. Its name says what it tells, so telling it twice is no error."""
         try:

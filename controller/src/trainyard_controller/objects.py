@@ -1,6 +1,7 @@
 """The parts of API objects that the operator keeps in memory."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -10,6 +11,8 @@ from trainyard_schema import TERMINAL_PHASES, Phase, TrainingJobStatus, names
 Document = dict[str, Any]
 Key = tuple[str, str]
 """Namespace and name of a TrainingJob, or of a Model."""
+_STILL_ASKED = ("ttlSecondsAfterFinished", "managedBy", "modelType")
+"""The fields of a finished run's spec that are kept in memory."""
 
 
 def parse_time(text: str) -> datetime:
@@ -63,6 +66,8 @@ class TrainingJob(CustomObject):
     requester: str | None
     model_uid: str | None
     """The uid of the Model that owns it."""
+    kueue_labels: Mapping[str, str] = field(default_factory=dict)
+    """Its labels that Kueue reads on the Job."""
     status: TrainingJobStatus
 
     @property
@@ -75,6 +80,21 @@ class TrainingJob(CustomObject):
         """Whether its phase is final."""
         return self.status.phase in TERMINAL_PHASES
 
+    @property
+    def ours(self) -> bool:
+        """Whether it is this operator's to take care of."""
+        return (self.spec.get("managedBy") or names.CONTROLLER) == names.CONTROLLER
+
+    @property
+    def model(self) -> str:
+        """The name under which its versions are filed."""
+        return self.status.model or self.spec.get("model") or self.name
+
+    @property
+    def model_type(self) -> str | None:
+        """What it trains: a model type or `all`."""
+        return self.spec.get("modelType")
+
     @classmethod
     def from_document(cls, document: Document) -> "TrainingJob":
         """Read a TrainingJob; of finished ones only what is still asked for is kept."""
@@ -83,12 +103,12 @@ class TrainingJob(CustomObject):
         model_uid = owning_model(document)
         if status.phase in TERMINAL_PHASES:
             status = _housekept(status) if model_uid is None else _summed_up(status)
-            ttl = "ttlSecondsAfterFinished"
-            spec = {ttl: spec[ttl]} if ttl in spec else {}
+            spec = {name: spec[name] for name in _STILL_ASKED if name in spec}
         return cls(
             **read_metadata(metadata),
             requester=(metadata.get("annotations") or {}).get(names.REQUESTER_ANNOTATION),
             model_uid=model_uid,
+            kueue_labels=_kueue_labels(metadata),
             spec=spec,
             status=status,
         )
@@ -111,18 +131,32 @@ def owning_model(document: Document) -> str | None:
     return None
 
 
+def _kueue_labels(metadata: Document) -> dict[str, str]:
+    labels = metadata.get("labels") or {}
+    if not labels.get(names.KUEUE_QUEUE_LABEL):
+        return {}
+    kept = (names.KUEUE_QUEUE_LABEL, names.KUEUE_PRIORITY_LABEL)
+    return {name: labels[name] for name in kept if name in labels}
+
+
 def _housekept(status: TrainingJobStatus) -> TrainingJobStatus:
     return TrainingJobStatus(
-        phase=status.phase, reason=status.reason, completion_time=status.completion_time
+        model=status.model,
+        phase=status.phase,
+        reason=status.reason,
+        start_time=status.start_time,
+        completion_time=status.completion_time,
     )
 
 
 def _summed_up(status: TrainingJobStatus) -> TrainingJobStatus:
     """What the Model's status tells of a run, and what decides about its versions."""
     return TrainingJobStatus(
+        model=status.model,
         phase=status.phase,
         reason=status.reason,
         message=status.message,
+        start_time=status.start_time,
         completion_time=status.completion_time,
         primary_metric=status.primary_metric,
         metrics=status.metrics,

@@ -19,6 +19,8 @@ from trainyard_schema.run import RunProgress
 from trainyard_controller import leaderboard, pods, verdicts
 from trainyard_controller.objects import Document, TrainingJob
 from trainyard_controller.pods import PodFailure, Problem
+from trainyard_controller.queue.standing import kueue_queue
+from trainyard_controller.queue.wait import Wait
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +37,20 @@ class Observation:
     """The latest words of the running trainers."""
     refusal: Problem | None = None
     """Why the API server refuses the Job, or the Job's pods."""
+    wait: Wait | None = None
+    """What it is told in the operator's own queue."""
     now: datetime
     """In whole seconds, which is what the API's timestamps have."""
+
+    @cached_property
+    def kueue(self) -> str | None:
+        """The queue of Kueue that decides when it runs."""
+        return kueue_queue(self.training_job, self.job)
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether it is to have no Job for now: Kueue would let one go on that it has admitted."""
+        return self.spec.suspend and self.kueue is not None
 
     @cached_property
     def all_pods(self) -> list[Document]:

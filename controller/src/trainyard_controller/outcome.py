@@ -16,6 +16,7 @@ from trainyard_controller.pending import (
     waited_too_long,
 )
 from trainyard_controller.pods import Problem
+from trainyard_controller.queue.wait import Wait, for_kueue
 
 MESSAGE_LENGTH = 4096
 
@@ -69,7 +70,7 @@ def _end(seen: Observation) -> Outcome | None:
     if seen.job is not None:
         return _end_of_job(seen, seen.job)
     name = seen.training_job.status.job_name
-    if name is not None and not seen.missing:
+    if not seen.missing:
         message = _success_message(seen)
         return Outcome(phase=Phase.SUCCEEDED, message=message, completion_time=seen.now)
     if seen.spec.cancel:
@@ -178,13 +179,22 @@ def _without_pod(seen: Observation) -> Outcome:
     if seen.refusal is not None:
         message = seen.refusal.advised[:MESSAGE_LENGTH]
         return Outcome(phase=Phase.PENDING, reason=seen.refusal.reason, message=message)
+    if (wait := _wait(seen)) is not None:
+        return Outcome(phase=Phase.QUEUED, reason=wait.reason, message=wait.message)
+    if seen.spec.suspend and (seen.job is None or seen.job["spec"]["suspend"]):
+        return Outcome(phase=Phase.SUSPENDED, message="to go on, set spec.suspend to false")
     if seen.job is None:
         return Outcome(phase=Phase.PENDING)
-    if seen.spec.suspend and seen.job["spec"]["suspend"]:
-        return Outcome(phase=Phase.SUSPENDED, message="to go on, set spec.suspend to false")
     # Between a pod's end and the Job's, and between two attempts, a run that has started goes on.
     started = seen.training_job.status.phase is Phase.RUNNING
     return Outcome(phase=Phase.RUNNING if started else Phase.STARTING, message=_retrying(seen))
+
+
+def _wait(seen: Observation) -> Wait | None:
+    suspended = seen.job is not None and seen.job["spec"]["suspend"]
+    if seen.kueue is not None and suspended and not seen.spec.suspend:
+        return for_kueue(seen.kueue)
+    return seen.wait
 
 
 def _with_pods(seen: Observation) -> Outcome:

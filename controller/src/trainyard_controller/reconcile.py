@@ -25,6 +25,8 @@ from trainyard_controller.outcome import finished_condition
 from trainyard_controller.pending import has_given_up, seconds_left
 from trainyard_controller.pods import Problem
 from trainyard_controller.poller import ProgressPoller
+from trainyard_controller.queue.admission import Admission
+from trainyard_controller.queue.wait import Wait
 from trainyard_controller.recorder import Recorder
 from trainyard_controller.settings import Settings
 from trainyard_controller.status import desired_status, rejected_status
@@ -45,6 +47,7 @@ class Reconciler:
         poller: ProgressPoller,
         recorder: Recorder,
         checkpoints: Checkpoints,
+        admission: Admission,
         settings: Settings,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -54,14 +57,15 @@ class Reconciler:
         self._poller = poller
         self._recorder = recorder
         self._checkpoints = checkpoints
+        self._admission = admission
         self._settings = settings
         self._now = now
 
     async def __call__(self, key: Key) -> None:
         """Reconcile one TrainingJob. Raises `ApiError` where it must be tried again."""
         training_job = self._cache.training_job(key)
-        if training_job is None or training_job.deleting:
-            # Its Job and pods follow it through their ownerReferences.
+        if training_job is None or training_job.deleting or not training_job.ours:
+            # The Job and pods of one that is deleted follow it through their ownerReferences.
             self._forget(key, training_job)
             return
         if training_job.finished:
@@ -91,6 +95,7 @@ class Reconciler:
 
     def _forget(self, key: Key, training_job: TrainingJob | None) -> None:
         self._recorder.forget(key)
+        self._admission.leave(key, training_job)
         if training_job is None:
             self._queue.forget(key)
         else:
@@ -112,11 +117,12 @@ class Reconciler:
     async def _reconcile(
         self, training_job: TrainingJob, spec: TrainingJobSpec, run: RunConfig
     ) -> None:
+        wait = await self._admission.turn(training_job)
         try:
-            job, refusal = await self._jobs.adjust(training_job, spec, run)
+            job, refusal = await self._jobs.adjust(training_job, spec, run, wait)
         except OutdatedError:
             return
-        status = self._status(training_job, spec, job, refusal)
+        status = self._status(training_job, spec, job, refusal, wait)
         if _stops_pods(status):
             # Pods that go before the watches have begun are never told of.
             self._queue.add_after(training_job.key, STOPPING_LOOK_SECONDS)
@@ -124,7 +130,7 @@ class Reconciler:
             # The last word is not said on the strength of a cache.
             changed, job = await self._jobs.read_live(training_job)
             if changed:
-                status = self._status(training_job, spec, job, refusal)
+                status = self._status(training_job, spec, job, refusal, wait)
                 if status.phase not in TERMINAL_PHASES:
                     self._queue.add(training_job.key)
         left = seconds_left(spec, status.pending_since, self._now())
@@ -146,6 +152,7 @@ class Reconciler:
         spec: TrainingJobSpec,
         job: Document | None,
         refusal: Problem | None,
+        wait: Wait | None,
     ) -> TrainingJobStatus:
         known = self._cache.pods(training_job.uid)
         return desired_status(
@@ -157,6 +164,7 @@ class Reconciler:
                 gone_pods=self._cache.gone_pods(training_job.uid),
                 reports=self._poller.reports(known),
                 refusal=refusal,
+                wait=wait,
                 now=self._now(),
             )
         )

@@ -78,6 +78,7 @@ class Recorder:
             if error.status != 404:
                 raise
             self._cache.drop_training_job(key, training_job.uid)
+            self._queue.add(key)
             return
         self._written[key] = time.monotonic()
         self._noticed.pop(key, None)
@@ -91,8 +92,10 @@ class Recorder:
     def _wait(self, key: Key, before: TrainingJobStatus, after: TrainingJobStatus) -> float:
         """Seconds until a change is written, if it can wait: more may come, above all the end."""
         now = time.monotonic()
-        if before.phase is None and after.phase is Phase.STARTING:
+        if before.phase in (None, Phase.QUEUED) and after.phase is Phase.STARTING:
             return self._noticed.setdefault(key, now) + FIRST_SECONDS - now
+        if before.phase is None and after.phase is Phase.QUEUED:
+            return self._noticed.setdefault(key, now) + SETTLE_SECONDS - now
         if _matters(before, after):
             return 0.0
         settled = self._noticed.setdefault(key, now) + SETTLE_SECONDS
@@ -104,6 +107,7 @@ class Recorder:
         live = await self._api.get_training_job(*training_job.key)
         if live is None:
             self._cache.drop_training_job(training_job.key, training_job.uid)
+            self._queue.add(training_job.key)
         else:
             self._cache.put_training_job(live)
 
@@ -123,6 +127,7 @@ def _matters(before: TrainingJobStatus, after: TrainingJobStatus) -> bool:
             status.phase or Phase.PENDING,
             status.reason,
             status.observed_generation,
+            status.job_name,
             [
                 (condition.type, condition.status)
                 for condition in status.conditions

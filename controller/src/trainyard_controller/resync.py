@@ -125,6 +125,7 @@ class Resync:
         for training_job in before:
             if training_job.uid not in present:
                 self._cache.drop_training_job(training_job.key, training_job.uid)
+                self._queue.add(training_job.key)
                 changed = True
         return {TRAINING_JOBS} if changed else set()
 

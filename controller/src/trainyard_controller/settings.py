@@ -36,6 +36,10 @@ class Settings(BaseSettings):
     """TrainingJobs that are reconciled at the same time."""
     metrics_port: int = Field(default=8080, ge=0, le=65535)
     """Port of /healthz and /metrics; 0 picks a free one."""
+    max_concurrent_jobs: int | None = Field(default=None, ge=1)
+    """TrainingJobs that may run at the same time; the others wait. Unset: any number."""
+    max_concurrent_jobs_per_namespace: int | None = Field(default=None, ge=1)
+    """The same for each namespace."""
     progress_seconds: float = Field(default=5.0, gt=0)
     """Time between two polls of a running trainer, and between two writes of mere progress."""
     resync_seconds: float = Field(default=420.0, gt=0)

@@ -36,12 +36,13 @@ def desired_status(seen: Observation) -> TrainingJobStatus:
         reason=stands.reason,
         message=stands.message,
         pending_since=pending_since(before, stands.phase, seen.now),
-        job_name=before.job_name if seen.job is None else seen.training_job.job_name,
+        job_name=_job_name(seen, stands),
         start_time=before.start_time or next(iter(seen.starts), None),
         completion_time=stands.completion_time,
         attempts=max(before.attempts or 0, len(seen.starts)),
         last_failure=_last_failure(seen),
         conditions=_conditions(seen, stands),
+        queue=seen.wait and seen.wait.place if stands.phase is Phase.QUEUED else None,
         progress=_progress(seen, stands),
         primary_metric=leaderboard.primary_metric(seen.metrics),
         metrics=seen.metrics,
@@ -68,6 +69,13 @@ def rejected_status(
         completion_time=now,
         conditions=conditions.list(),
     )
+
+
+def _job_name(seen: Observation, stands: Outcome) -> str | None:
+    if seen.withdrawn and stands.completion_time is None:
+        return None
+    before = seen.training_job.status.job_name
+    return before if seen.job is None else seen.training_job.job_name
 
 
 def _progress(seen: Observation, stands: Outcome) -> Progress | None:

@@ -45,6 +45,13 @@ REJECT_ANNOTATION = f"{GROUP}/reject"
 SCHEDULED_TIME_ANNOTATION = f"{GROUP}/scheduled-time"
 """On a TrainingJob of a Model: the time of the schedule that it answers."""
 
+CONTROLLER = f"{GROUP}/controller"
+"""The `managedBy` of the TrainingJobs that this project's operator takes care of."""
+KUEUE_QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+"""On a TrainingJob: Kueue decides when it runs, by the Job, which gets the label as well."""
+KUEUE_PRIORITY_LABEL = "kueue.x-k8s.io/priority-class"
+"""On a TrainingJob: the WorkloadPriorityClass for Kueue, passed on in the same way."""
+
 COMPLETION_INDEX_ANNOTATION = "batch.kubernetes.io/job-completion-index"
 """Set by the Job controller on each pod of an Indexed Job: which model type it trains."""
 

@@ -52,6 +52,13 @@ GUIDES: Mapping[Reason, Guide] = {
     Reason.JOB_CREATION_FAILED: Guide(
         Retried.WAITS, "remove the named obstacle: it is tried again by itself"
     ),
+    Reason.WAITING_FOR_SLOT: Guide(
+        Retried.WAITS,
+        "wait: it starts by itself at its turn; a higher priorityClassName goes first",
+    ),
+    Reason.WAITING_FOR_KUEUE: Guide(
+        Retried.WAITS, "see `kubectl get workloads`: it starts when Kueue admits it"
+    ),
     Reason.UNSCHEDULABLE: Guide(
         Retried.WAITS,
         "make room on a node, or ask for less in a new TrainingJob: it starts by itself when "

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from trainyard_schema import names
 from trainyard_schema.base import Model
 
 MIN_ROWS = 20
@@ -293,6 +294,20 @@ class TrainingJobSpec(TrainingSpec):
         default=None,
         description="URI of the version that the gate compares with, whose holdout is used, and "
         "from which mode incremental continues. A Model sets it on each of its runs.",
+    )
+    managed_by: (
+        Annotated[
+            str,
+            StringConstraints(
+                pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9._~!$&'()*+,;=:@%/-]+$",
+                max_length=63,
+            ),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description=f"Whose run it is; default {names.CONTROLLER}. With any other value this "
+        "project's operator does nothing about it.",
     )
     suspend: bool = Field(default=False, description="true: no pod runs until it is false again.")
     cancel: bool = Field(

@@ -16,7 +16,7 @@ class Phase(StrEnum):
     PENDING = "Pending"
     """Accepted or not yet seen; its Job is not there yet, or cannot be created for now."""
     QUEUED = "Queued"
-    """Waits for its turn."""
+    """Waits for its turn, in the operator's own queue or in Kueue's."""
     STARTING = "Starting"
     """The Job exists; no trainer runs yet."""
     RUNNING = "Running"
@@ -55,6 +55,10 @@ class Reason(StrEnum):
     """A webhook, a policy or a limit of the namespace refused the Job or its pods."""
     JOB_CREATION_FAILED = "JobCreationFailed"
     """The API server refused the Job, or its pods, for another reason."""
+    WAITING_FOR_SLOT = "WaitingForSlot"
+    """As many runs go as the operator's queue lets go at a time."""
+    WAITING_FOR_KUEUE = "WaitingForKueue"
+    """Kueue has yet to admit the Job."""
     UNSCHEDULABLE = "Unschedulable"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     CONTAINER_CONFIG_ERROR = "ContainerConfigError"
@@ -214,6 +218,16 @@ class LastFailure(Model):
     time: datetime
 
 
+class QueuePlace(Model):
+    """The place of a run in the operator's queue, when it was last told."""
+
+    position: int = Field(ge=1, description="1 is the next.")
+    length: int = Field(ge=1, description="Runs that wait in the same line.")
+    estimated_start_time: datetime | None = Field(
+        default=None, description="Absent: it is unknown how long a run ahead will take."
+    )
+
+
 class TrainingJobStatus(Model):
     """The whole status. Every field is absent until it is known."""
 
@@ -234,6 +248,7 @@ class TrainingJobStatus(Model):
     attempts: int | None = Field(default=None, ge=0, description="Pods started so far.")
     last_failure: LastFailure | None = None
     conditions: list[Condition] = Field(default_factory=list, max_length=16)
+    queue: QueuePlace | None = Field(default=None, description="While it waits for a slot.")
     progress: Progress | None = None
     primary_metric: str | None = Field(
         default=None,

@@ -59,6 +59,10 @@ VALUES: dict[str, dict[str, str]] = {
         "metrics.prometheusRule.labels.release": "prometheus",
     },
     "bare": {"networkPolicy.enabled": "false", "crds.enabled": "false"},
+    "queue": {
+        "controller.queue.maxConcurrentJobs": "1000000",
+        "controller.queue.maxConcurrentJobsPerNamespace": "5",
+    },
     "scheduling": {
         "nodeSelector.pool": "ml",
         "tolerations[0].key": "ml",

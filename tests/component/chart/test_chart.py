@@ -23,6 +23,8 @@ from .rendering import (
 
 pytestmark = pytest.mark.component
 
+CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding"}
+
 
 def test_lint_finds_nothing(helm: list[str]) -> None:
     subprocess.run([*helm, "lint", "--strict", str(CHART)], check=True, capture_output=True)
@@ -73,7 +75,8 @@ def test_objects_stay_in_the_namespace_and_carry_the_labels(objects: list[Object
         if item["kind"] == "CustomResourceDefinition":
             continue
         metadata = item["metadata"]
-        assert metadata["namespace"] == "ns"
+        if item["kind"] not in CLUSTER_WIDE:
+            assert metadata["namespace"] == "ns"
         assert metadata["labels"]["app.kubernetes.io/instance"] == "trainyard"
         assert metadata["labels"]["app.kubernetes.io/managed-by"] == "Helm"
 
@@ -124,13 +127,40 @@ def test_only_the_operator_and_the_api_hold_cluster_credentials(objects: list[Ob
 
 
 def test_roles_have_no_wildcards_and_no_reach_beyond_the_namespace(objects: list[Object]) -> None:
-    kinds = {item["kind"] for item in objects}
-    assert not {"ClusterRole", "ClusterRoleBinding"} & kinds
     for item in objects:
-        if item["kind"] == "Role":
+        if item["kind"] in {"Role", "ClusterRole"}:
             for rule in item["rules"]:
                 assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
                 assert not {"secrets", "pods/exec"} & set(rule["resources"])
+
+
+def test_only_a_queue_reaches_beyond_the_namespace_to_read_priorities(
+    template: Template,
+) -> None:
+    def cluster_wide(values: dict[str, str]) -> list[Object]:
+        return [item for item in template(values) if item["kind"] in CLUSTER_WIDE]
+
+    assert cluster_wide({}) == []
+    for limit in ("maxConcurrentJobs", "maxConcurrentJobsPerNamespace"):
+        role, binding = cluster_wide({f"controller.queue.{limit}": "3"})
+        [rule] = role["rules"]
+        assert rule == {
+            "apiGroups": ["scheduling.k8s.io"],
+            "resources": ["priorityclasses"],
+            "verbs": ["list"],
+        }
+        # Two releases of one name, in two namespaces, must not share it.
+        assert role["metadata"]["name"] == "ns-trainyard-controller" == binding["roleRef"]["name"]
+        assert [subject["namespace"] for subject in binding["subjects"]] == ["ns"]
+
+
+def test_limits_of_the_queue_reach_the_operator_whole(template: Template) -> None:
+    controller = environment(container_of(template(VALUES["queue"]), "trainyard-controller"))
+    # Helm reads large numbers as floats, which it would print as 1e+06.
+    assert controller["TRAINYARD_MAX_CONCURRENT_JOBS"] == "1000000"
+    assert controller["TRAINYARD_MAX_CONCURRENT_JOBS_PER_NAMESPACE"] == "5"
+    plain = environment(container_of(template({}), "trainyard-controller"))
+    assert not [name for name in plain if "CONCURRENT" in name]
 
 
 def test_secrets_reach_pods_by_reference_only(default_objects: list[Object]) -> None:

@@ -135,7 +135,7 @@ class Lab:
         counts = re.findall(r"(?m)^trainyard_reconcile_duration_seconds_count\S* (\S+)", text)
         return int(sum(float(count) for count in counts))
 
-    def submit(self, **spec: Any) -> str:
+    def submit(self, labels: dict[str, str] | None = None, **spec: Any) -> str:
         name = f"run-{secrets.token_hex(3)}"
         data = {"uri": "s3://trainyard/churn.csv", "target": "churned"}
         self.rest.post(
@@ -143,7 +143,7 @@ class Lab:
             {
                 "apiVersion": names.API_VERSION,
                 "kind": names.KIND,
-                "metadata": {"name": name},
+                "metadata": {"name": name, "labels": labels or {}},
                 "spec": {"modelType": "xgboost", "data": data, **spec},
             },
         )

@@ -126,7 +126,7 @@ def test_finished_ones_are_kept_small_and_out_of_the_resync() -> None:
     one = cache.training_job(KEY)
     assert one is not None
     assert one.finished
-    assert one.spec == {"ttlSecondsAfterFinished": 60}
+    assert one.spec == {"ttlSecondsAfterFinished": 60, "modelType": "xgboost"}
     assert one.status.message is None
     assert list(cache.unfinished()) == []
     assert cache.running_pods() == []
