@@ -68,11 +68,7 @@ class Jobs:
     async def adjust(
         self, training_job: TrainingJob, spec: TrainingJobSpec, run: RunConfig, wait: Wait | None
     ) -> tuple[Document | None, Problem | None]:
-        self,
-        training_job: TrainingJob,
-        spec: TrainingJobSpec,
-        run: RunConfig,
-        wait: Wait | None,
+        """Create, suspend, resume or delete the Job, whichever is due; none if it has to `wait`.
 
         Returns the Job and why it, or its pods, cannot be created. Raises `OutdatedError`.
         """
