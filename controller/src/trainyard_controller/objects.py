@@ -96,11 +96,16 @@ class TrainingJob(CustomObject):
 
 def _status(document: Document) -> TrainingJobStatus:
     try:
-        return TrainingJobStatus.from_stored(document)
-    except ValidationError:
-        # Written by another version. What has finished must stay so, else it would run again.
-        phase = document.get("phase")
-        return TrainingJobStatus(phase=Phase(phase) if phase in set(Phase) else None)
+        status = TrainingJobStatus.from_stored(document)
+    except ValidationError as error:
+        # Written by another version: the fields for whose values this one has no word are left out.
+        unknown = {str(problem["loc"][0]) for problem in error.errors(include_input=False)}
+        known = {name: value for name, value in document.items() if name not in unknown}
+        status = TrainingJobStatus.from_stored(known)
+    if status.phase is None and status.completion_time is not None:
+        # What has finished must stay so, else it would run again.
+        return status.model_copy(update={"phase": Phase.FAILED})
+    return status
 
 
 def owning_model(document: Document) -> str | None:
