@@ -111,7 +111,9 @@ def _status(document: Document) -> TrainingJobStatus:
 def owning_model(document: Document) -> str | None:
     """The uid of the Model that a TrainingJob belongs to, by its ownerReference."""
     for owner in document["metadata"].get("ownerReferences") or []:
-        if (owner["apiVersion"], owner["kind"]) == (names.API_VERSION, names.MODEL_KIND):
+        # The version is that in which the owner was read when this was written.
+        group = owner["apiVersion"].rpartition("/")[0]
+        if (group, owner["kind"]) == (names.GROUP, names.MODEL_KIND):
             return str(owner["uid"]) if owner.get("controller") else None
     return None
 
