@@ -110,13 +110,17 @@ class Elector:
 
     async def release(self) -> None:
         """Give the Lease up, so that another takes it at once. From here on nobody acts here."""
-        held, leads = self._held, self.leads
+        held = self._held
         self._held, self._until = None, float("-inf")
-        if held is None or not leads:
-            return
         try:
             async with asyncio.timeout(self._patience):
-                await self._leases.replace(held, released(held.spec, self._now()))
+                # A request to take it may have been cut off when this process was told to end.
+                held = held or await self._leases.get()
+                if held is not None and held.holder == self._identity:
+                    await self._leases.replace(held, released(held.spec, self._now()))
+        except ConflictError:
+            # It is another's by now.
+            return
         except (ApiError, TimeoutError) as error:
             log.warning("lease not released, it will run out", error=str(error))
 

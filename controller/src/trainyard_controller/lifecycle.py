@@ -57,7 +57,8 @@ async def serve(
 ) -> None:
     """Watch, and do the duty of a leader, until the signal comes. Raises what ends it before."""
     ours = asyncio.all_tasks()
-    own = [asyncio.create_task(one) for one in (duty.run(ours), *background)]
+    leading = asyncio.create_task(duty.run(ours))
+    own = [leading, *(asyncio.create_task(one) for one in background)]
     ours.update(own)
     # Kopf would make up an identity from the name of the user, who has none in a container.
     identity: Any = instance
@@ -73,6 +74,8 @@ async def serve(
     watching = asyncio.create_task(kopf.run_tasks(watches, ignored=ours))
     tasks = [stop.given, watching, *own]
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    # Nobody is elected any more.
+    await cancel(leading)
     await duty.end()
     await cancel(watching, *own)
     for task in done:

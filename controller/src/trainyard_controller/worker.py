@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from trainyard_controller import log as logs
-from trainyard_controller.errors import ConflictError, UnavailableError
+from trainyard_controller.errors import ConflictError, RefusedError, UnavailableError
 from trainyard_controller.metrics import RECONCILE_SECONDS
 from trainyard_controller.objects import CustomObject, Key
 from trainyard_controller.workqueue import QueueClosed, WorkQueue
@@ -55,6 +55,10 @@ async def _attempt(
         delay = queue.retry(key, at_least=error.retry_after or 0.0)
         log.warning("not available", error=str(error), retry_in=round(delay, 1))
         return "unavailable"
+    except RefusedError as error:
+        delay = queue.retry(key)
+        log.warning("refused", error=str(error), retry_in=round(delay, 1))
+        return "refused"
     except Exception:
         delay = queue.retry(key)
         log.exception("reconcile failed", retry_in=round(delay, 1))

@@ -117,11 +117,19 @@ class Lab:
         return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
 
     @property
+    def metrics(self) -> str:
+        return httpx.get(f"http://127.0.0.1:{self.port}/metrics").text
+
+    def watch_requests(self) -> dict[str, float]:
+        """Seconds since each watch last asked the API server."""
+        found = httpx.get(f"http://127.0.0.1:{self.port}/healthz").json()
+        return dict(found["watchRequestAgeSeconds"])
+
+    @property
     def writes(self) -> dict[str, int]:
         """What this process of the operator has written: `verb resource` and how often."""
-        text = httpx.get(f"http://127.0.0.1:{self.port}/metrics").text
         found = {}
-        for line in text.splitlines():
+        for line in self.metrics.splitlines():
             if line.startswith("trainyard_api_writes_total{"):
                 labels, _, value = line.partition("{")[2].partition("} ")
                 pairs = dict(pair.split("=") for pair in labels.replace('"', "").split(","))
@@ -131,8 +139,9 @@ class Lab:
     @property
     def reconciliations(self) -> int:
         """How often this process of the operator has looked at an object, of either kind."""
-        text = httpx.get(f"http://127.0.0.1:{self.port}/metrics").text
-        counts = re.findall(r"(?m)^trainyard_reconcile_duration_seconds_count\S* (\S+)", text)
+        counts = re.findall(
+            r"(?m)^trainyard_reconcile_duration_seconds_count\S* (\S+)", self.metrics
+        )
         return int(sum(float(count) for count in counts))
 
     def submit(self, labels: dict[str, str] | None = None, **spec: Any) -> str:

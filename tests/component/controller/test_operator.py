@@ -89,6 +89,66 @@ def test_with_dead_watches_it_sees_by_itself_and_then_makes_room_for_a_fresh_pro
     assert "a watch has been dead" in lab.log
 
 
+def test_a_watch_that_stops_asking_is_noticed_in_a_quiet_cluster(lab: Lab) -> None:
+    impatient = "from trainyard_controller import health\nhealth.ASKS_AGAIN_SECONDS = 1\n"
+    process = lab.start(DEAF + impatient, TRAINYARD_STALE_SECONDS="2")
+    assert process.wait(timeout=30) == 1
+    assert "has asked for nothing" in lab.log
+
+
+def test_a_watch_that_lives_asks_again_and_again(lab: Lab) -> None:
+    process = lab.start()
+    for _ in range(2):
+        before = lab.watch_requests()
+        wait_for(
+            "each watch has asked again",
+            lambda: all(age < before[kind] for kind, age in lab.watch_requests().items()),  # noqa: B023
+        )
+    assert process.poll() is None
+
+
+def test_each_line_about_an_object_has_its_reference(lab: Lab) -> None:
+    lab.start(TRAINYARD_LOG_LEVEL="DEBUG")
+    name = lab.submit()
+    pod = lab.run_pod(name)
+    path = f"{lab.core}/pods/{pod['metadata']['name']}/status"
+    # Nobody listens there.
+    lab.rest.patch(path, {"status": {"podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}]}})
+    wait_for("its trainer is asked", lambda: "no progress from the trainer" in lab.log)
+    lab.end_pod(pod, 0, result())
+    lab.until(name, "Succeeded")
+    reference = {
+        "kind": names.KIND,
+        "namespace": lab.namespace,
+        "name": name,
+        "uid": lab.training_job(name)["metadata"]["uid"],
+    }
+    told = [line for line in lab.lines if name in json.dumps(line)]
+    assert {"status", "no progress from the trainer"} <= {line["event"] for line in told}
+    for line in told:
+        # The Job controller's objects are known to kopf only.
+        if line["logger"].startswith("trainyard_controller"):
+            assert reference.items() <= line.items()
+
+
+def test_what_there_is_and_what_ended_is_counted(lab: Lab) -> None:
+    lab.start()
+    bad = RunResult(reason=Reason.DATA_NOT_FOUND, message="s3://trainyard/churn.csv: no such key")
+    failed = lab.submit()
+    lab.end_pod(lab.run_pod(failed), 66, bad.to_json())
+    lab.until(failed, "Failed")
+    succeed(lab, lab.submit())
+    counted = {
+        'trainyard_training_jobs{phase="Failed",reason="DataNotFound"} 1.0',
+        'trainyard_training_jobs{phase="Succeeded",reason=""} 1.0',
+        'trainyard_training_jobs{phase="Running",reason=""} 0.0',
+        'trainyard_training_jobs_finished_total{phase="Failed",reason="DataNotFound"} 1.0',
+        'trainyard_training_jobs_finished_total{phase="Succeeded",reason=""} 1.0',
+        "trainyard_leader 1.0",
+    }
+    wait_for("all is counted", lambda: counted <= set(lab.metrics.splitlines()))
+
+
 def test_killed_in_between_it_goes_on_where_it_was(lab: Lab) -> None:
     process = lab.start()
     name = lab.submit(modelType="all")

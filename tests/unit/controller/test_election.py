@@ -219,6 +219,15 @@ async def test_a_lease_that_was_taken_without_an_answer_is_ones_own(
     assert await a.try_to_take()
 
 
+async def test_a_lease_whose_taking_was_cut_off_is_released(store: Store, clock: Clock) -> None:
+    a, b = Candidate(store, "a", clock), Candidate(store, "b", clock)
+    store.deaf = True
+    assert not await a.try_to_take()
+    store.deaf = False
+    await a.release()
+    assert await b.try_to_take()
+
+
 async def test_a_deleted_lease_is_made_again_by_its_holder_and_not_taken_by_another(
     store: Store, clock: Clock
 ) -> None:
