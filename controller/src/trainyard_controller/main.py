@@ -3,155 +3,87 @@
 import asyncio
 import socket
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from uuid import uuid4
 
-import kopf
 import structlog
 from pydantic import ValidationError
 
 from trainyard_controller import log as logs
-from trainyard_controller.cache import Cache
-from trainyard_controller.checkpoints import Checkpoints
 from trainyard_controller.client import connect
-from trainyard_controller.health import Health, StaleError
-from trainyard_controller.kube import Api
-from trainyard_controller.models.cache import ModelCache
-from trainyard_controller.models.kube import ModelApi
-from trainyard_controller.models.reconcile import ModelReconciler
-from trainyard_controller.object_store import ObjectStore
-from trainyard_controller.objects import Key
-from trainyard_controller.poller import ProgressPoller
-from trainyard_controller.queue.admission import Admission
-from trainyard_controller.queue.order import Limits
-from trainyard_controller.queue.priorities import Priorities
-from trainyard_controller.reconcile import Reconciler
-from trainyard_controller.recorder import Recorder
-from trainyard_controller.resync import Resync
+from trainyard_controller.duty import Duty
+from trainyard_controller.election import Elector, LeadershipLostError
+from trainyard_controller.errors import ApiError
+from trainyard_controller.health import Role, StaleError
+from trainyard_controller.leases import Leases
+from trainyard_controller.lifecycle import StopSignal, serve
+from trainyard_controller.parts import Parts
 from trainyard_controller.settings import Settings
-from trainyard_controller.watches import WatchClock, kopf_settings, registry
-from trainyard_controller.worker import work
-from trainyard_controller.workqueue import WorkQueue
+from trainyard_controller.watches import kopf_settings, registry
 
-MODEL_WORKERS = 2
-"""Models that are reconciled at the same time: they change seldom."""
+START_RETRY_SECONDS = 5.0
+"""A start that cannot read what there is tries again: exits would make Kubernetes wait ever longer.
+"""
 
 log = structlog.get_logger(__name__)
 
 
-async def _prime(api: Api, model_api: ModelApi, cache: Cache, namespace: str) -> None:
-    """Know every child before the first parent is looked at: else it would seem to be missing."""
-    await api.require_crd(namespace)
-    await model_api.require_crd(namespace)
-    for training_job in await model_api.list_runs(namespace):
-        cache.put_training_job(training_job)
-    for job in await api.list_jobs(namespace):
-        cache.put_job(job)
-    for pod in await api.list_pods(namespace):
-        cache.put_pod(pod)
+async def _when_possible(step: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await step()
+        except ApiError as error:
+            # One that has just come up refuses, too: it has yet to read Roles and CRDs.
+            log.warning("the start waits", error=str(error), retry_in=START_RETRY_SECONDS)
+            await asyncio.sleep(START_RETRY_SECONDS)
+        else:
+            return
+
+
+async def _elector(stack: AsyncExitStack, settings: Settings, instance: str) -> Elector:
+    # Renewals have connections of their own, and never wait behind other requests.
+    connection = await stack.enter_async_context(connect())
+    return Elector(
+        Leases(connection, settings.namespaces[0], settings.lease_name),
+        # A container that is started anew has the host name of the one before.
+        identity=f"{instance}_{uuid4()}",
+        duration=settings.lease_seconds,
+    )
 
 
 async def run(settings: Settings) -> None:
     """Run the operator until SIGTERM. Raises where it cannot go on."""
+    stop = StopSignal()
     async with AsyncExitStack() as stack:
         connection = await stack.enter_async_context(connect())
-        api, model_api = Api(connection), ModelApi(connection)
         instance = socket.gethostname()
-        cache, models = Cache(), ModelCache()
-        queue: WorkQueue[Key] = WorkQueue()
-        model_queue: WorkQueue[Key] = WorkQueue()
-        clock = WatchClock()
-        poller = ProgressPoller(cache, queue, interval=settings.progress_seconds)
-        resync = Resync(
-            api=api,
-            cache=cache,
-            queue=queue,
-            model_api=model_api,
-            models=models,
-            model_queue=model_queue,
-            clock=clock,
+        elector = await _elector(stack, settings, instance) if settings.lease_name else None
+        parts = Parts(settings, connection, elector, instance=instance)
+        await stack.enter_async_context(parts.health.serve(settings.metrics_port))
+        if await stop.comes_before(_when_possible(parts.prime)):
+            return
+        parts.health.role = Role.STANDBY
+        duty = Duty(
+            elector=elector,
+            queues=(parts.queue, parts.model_queue),
+            listed=parts.clock.listed,
+            begin=lambda: _when_possible(parts.begin),
+            workers=parts.workers,
+            helpers=parts.helpers,
+        )
+        log.info("started", namespaces=settings.namespaces, lease=settings.lease_name)
+        await serve(
+            stop,
+            duty,
+            (parts.resync.run(), parts.health.run()),
+            registry=registry(
+                parts.cache, parts.queue, parts.models, parts.model_queue, parts.clock
+            ),
+            settings=kopf_settings(),
             namespaces=settings.namespaces,
-            interval=settings.resync_seconds,
-        )
-        health = Health(
-            queues=(queue, model_queue), clock=clock, resync=resync, limit=settings.stale_seconds
-        )
-        recorder = Recorder(
-            api=api,
-            cache=cache,
-            queue=queue,
-            interval=settings.progress_seconds,
             instance=instance,
         )
-        limits = Limits(
-            total=settings.max_concurrent_jobs,
-            per_namespace=settings.max_concurrent_jobs_per_namespace,
-        )
-        admission = Admission(
-            limits=limits,
-            cache=cache,
-            queue=queue,
-            priorities=Priorities(api.priority_classes),
-        )
-        store = ObjectStore(settings.storage)
-        reconcile = Reconciler(
-            api=api,
-            cache=cache,
-            queue=queue,
-            poller=poller,
-            recorder=recorder,
-            checkpoints=Checkpoints(store),
-            admission=admission,
-            settings=settings,
-        )
-        reconcile_model = ModelReconciler(
-            api=model_api,
-            events=api,
-            cache=models,
-            queue=model_queue,
-            runs=cache,
-            run_queue=queue,
-            store=store,
-            instance=instance,
-        )
-        for namespace in settings.namespaces:
-            await _prime(api, model_api, cache, namespace)
-            if limits.exist:
-                async for training_job in api.training_jobs(namespace):
-                    cache.put_training_job(training_job)
-        await admission.prime()
-        await stack.enter_async_context(health.serve(settings.metrics_port))
-
-        # Kopf cancels in the end whatever was started after it, so these start before.
-        own = [
-            asyncio.create_task(coroutine)
-            for coroutine in (
-                poller.run(),
-                resync.run(),
-                health.run(),
-                *([admission.run()] if limits.exist else []),
-                *(work(queue, reconcile) for _ in range(settings.workers)),
-                *(work(model_queue, reconcile_model) for _ in range(MODEL_WORKERS)),
-            )
-        ]
-        # Kopf would make up an identity from the name of the user, who has none in a container.
-        identity: Any = instance
-        operator = asyncio.create_task(
-            kopf.operator(
-                identity=identity,
-                registry=registry(cache, queue, models, model_queue, clock),
-                settings=kopf_settings(),
-                namespaces=settings.namespaces,
-                standalone=True,
-            )
-        )
-        log.info("started", namespaces=settings.namespaces, workers=settings.workers)
-        done, pending = await asyncio.wait([operator, *own], return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
-        for task in done:
-            task.result()
         log.info("stopped")
 
 
@@ -170,6 +102,9 @@ def main() -> None:
         asyncio.run(run(settings))
     except StaleError as error:
         log.critical("stale, giving up", problem=str(error))
+        sys.exit(1)
+    except LeadershipLostError as error:
+        log.critical("leadership lost, giving up", problem=str(error))
         sys.exit(1)
     except Exception:
         log.critical("cannot go on", exc_info=True)

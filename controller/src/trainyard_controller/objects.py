@@ -116,17 +116,24 @@ class TrainingJob(CustomObject):
 
 def _status(document: Document) -> TrainingJobStatus:
     try:
-        return TrainingJobStatus.from_stored(document)
-    except ValidationError:
-        # Written by another version. What has finished must stay so, else it would run again.
-        phase = document.get("phase")
-        return TrainingJobStatus(phase=Phase(phase) if phase in set(Phase) else None)
+        status = TrainingJobStatus.from_stored(document)
+    except ValidationError as error:
+        # Written by another version: the fields for whose values this one has no word are left out.
+        unknown = {str(problem["loc"][0]) for problem in error.errors(include_input=False)}
+        known = {name: value for name, value in document.items() if name not in unknown}
+        status = TrainingJobStatus.from_stored(known)
+    if status.phase is None and status.completion_time is not None:
+        # What has finished must stay so, else it would run again.
+        return status.model_copy(update={"phase": Phase.FAILED})
+    return status
 
 
 def owning_model(document: Document) -> str | None:
     """The uid of the Model that a TrainingJob belongs to, by its ownerReference."""
     for owner in document["metadata"].get("ownerReferences") or []:
-        if (owner["apiVersion"], owner["kind"]) == (names.API_VERSION, names.MODEL_KIND):
+        # The version is that in which the owner was read when this was written.
+        group = owner["apiVersion"].rpartition("/")[0]
+        if (group, owner["kind"]) == (names.GROUP, names.MODEL_KIND):
             return str(owner["uid"]) if owner.get("controller") else None
     return None
 
@@ -143,6 +150,7 @@ def _housekept(status: TrainingJobStatus) -> TrainingJobStatus:
     return TrainingJobStatus(
         model=status.model,
         phase=status.phase,
+        reason=status.reason,
         start_time=status.start_time,
         completion_time=status.completion_time,
     )

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import structlog
 from pydantic import ValidationError
 from trainyard_schema import (
     TERMINAL_PHASES,
@@ -17,34 +16,23 @@ from trainyard_schema import (
 from trainyard_schema.base import explain
 from trainyard_schema.hyperparameters import HyperparameterError
 
-from trainyard_controller import pods
 from trainyard_controller.cache import Cache
 from trainyard_controller.checkpoints import Checkpoints
-from trainyard_controller.errors import ConflictError, RefusedError
-from trainyard_controller.job import build_job
-from trainyard_controller.kube import Api
-from trainyard_controller.objects import Document, Key, TrainingJob, parse_time, utc_now
+from trainyard_controller.jobs import Jobs, OutdatedError
+from trainyard_controller.objects import Document, Key, TrainingJob, utc_now
 from trainyard_controller.observation import Observation
 from trainyard_controller.outcome import finished_condition
+from trainyard_controller.pending import has_given_up, seconds_left
 from trainyard_controller.pods import Problem
 from trainyard_controller.poller import ProgressPoller
 from trainyard_controller.queue.admission import Admission
-from trainyard_controller.queue.standing import kueue_queue
 from trainyard_controller.queue.wait import Wait
 from trainyard_controller.recorder import Recorder
-from trainyard_controller.refusals import job_refusal, pod_refusal
 from trainyard_controller.settings import Settings
 from trainyard_controller.status import desired_status, rejected_status
 from trainyard_controller.workqueue import WorkQueue
 
-REFUSED_RETRY_SECONDS = 15.0
-CANCELLING_LOOK_SECONDS = 5.0
-POD_GRACE_SECONDS = 5.0
-"""How long a Job may be without a pod before its Events are asked why."""
-SURELY_SEEN_SECONDS = 30.0
-"""One older than this may have run and lost its Job already: look before a Job is created."""
-
-log = structlog.get_logger(__name__)
+STOPPING_LOOK_SECONDS = 5.0
 
 
 class Reconciler:
@@ -53,7 +41,7 @@ class Reconciler:
     def __init__(
         self,
         *,
-        api: Api,
+        jobs: Jobs,
         cache: Cache,
         queue: WorkQueue[Key],
         poller: ProgressPoller,
@@ -63,7 +51,7 @@ class Reconciler:
         settings: Settings,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._api = api
+        self._jobs = jobs
         self._cache = cache
         self._queue = queue
         self._poller = poller
@@ -72,7 +60,6 @@ class Reconciler:
         self._admission = admission
         self._settings = settings
         self._now = now
-        self._refusals: dict[str, Problem] = {}
 
     async def __call__(self, key: Key) -> None:
         """Reconcile one TrainingJob. Raises `ApiError` where it must be tried again."""
@@ -100,7 +87,7 @@ class Reconciler:
         job = self._cache.job(training_job)
         if job is not None and not finished_condition(job):
             # Another version of the operator took the spec for a good one.
-            await self._delete_job(training_job, job)
+            await self._jobs.delete(training_job, job)
         problem = Problem(reason=reason, message=message)
         await self._recorder.write(
             training_job, rejected_status(training_job, problem, self._now())
@@ -112,7 +99,7 @@ class Reconciler:
         if training_job is None:
             self._queue.forget(key)
         else:
-            self._refusals.pop(training_job.uid, None)
+            self._jobs.forget(training_job)
 
     def _read_spec(self, training_job: TrainingJob) -> tuple[TrainingJobSpec, RunConfig]:
         spec = TrainingJobSpec.from_stored(training_job.spec)
@@ -131,28 +118,28 @@ class Reconciler:
         self, training_job: TrainingJob, spec: TrainingJobSpec, run: RunConfig
     ) -> None:
         wait = await self._admission.turn(training_job)
-        job, refusal = await self._job(training_job), None
-        if job is None:
-            if wait is None and self._wants_job(training_job, spec):
-                if await self._is_outdated(training_job):
-                    return
-                job, refusal = await self._create_job(training_job, spec, run)
-        elif not finished_condition(job):
-            job, refusal = await self._steer_job(training_job, spec, job, wait)
-
+        try:
+            job, refusal = await self._jobs.adjust(training_job, spec, run, wait)
+        except OutdatedError:
+            return
         status = self._status(training_job, spec, job, refusal, wait)
-        cancelling = status.phase is Phase.CANCELLING
-        if cancelling:
+        if _stops_pods(status):
             # Pods that go before the watches have begun are never told of.
-            self._queue.add_after(training_job.key, CANCELLING_LOOK_SECONDS)
-        if cancelling or status.phase in TERMINAL_PHASES:
+            self._queue.add_after(training_job.key, STOPPING_LOOK_SECONDS)
+        if _stops_pods(status) or status.phase in TERMINAL_PHASES:
             # The last word is not said on the strength of a cache.
-            changed, job = await self._read_live(training_job)
+            changed, job = await self._jobs.read_live(training_job)
             if changed:
                 status = self._status(training_job, spec, job, refusal, wait)
                 if status.phase not in TERMINAL_PHASES:
                     self._queue.add(training_job.key)
+        left = seconds_left(spec, status.pending_since, self._now())
+        if left is not None and left > 0:
+            self._queue.add_after(training_job.key, left)
         await self._write(training_job, status)
+        if has_given_up(status) and not has_given_up(training_job.status):
+            # It is on record now, so that the Job can go.
+            self._queue.add(training_job.key)
 
     async def _write(self, training_job: TrainingJob, status: TrainingJobStatus) -> None:
         await self._recorder.write(training_job, status)
@@ -182,140 +169,22 @@ class Reconciler:
             )
         )
 
-    async def _job(self, training_job: TrainingJob) -> Document | None:
-        """The Job as it is known, or as it is where that might be old."""
-        job = self._cache.job(training_job)
-        withdrawn = training_job.status.job_name is None
-        if job is not None and withdrawn and kueue_queue(training_job, job) is not None:
-            # An event from before its end may have brought it back to the cache.
-            _, job = await self._read_live(training_job)
-        return job
-
-    def _wants_job(self, training_job: TrainingJob, spec: TrainingJobSpec) -> bool:
-        """Whether a run without a Job is to have one."""
-        if spec.cancel or spec.suspend or training_job.status.job_name is not None:
-            return False
-        # One that was withdrawn may have left a pod.
-        return not any(pods.is_active(pod) for pod in self._cache.pods(training_job.uid))
-
-    async def _steer_job(
-        self,
-        training_job: TrainingJob,
-        spec: TrainingJobSpec,
-        job: Document,
-        wait: Wait | None,
-    ) -> tuple[Document, Problem | None]:
-        """Bring an unfinished Job to what is wanted. Returns it, and why it gets no pod."""
-        if spec.cancel:
-            if "deletionTimestamp" not in job["metadata"]:
-                await self._delete_job(training_job, job)
-            return job, None
-        if kueue_queue(training_job, job) is not None:
-            if spec.suspend:
-                await self._withdraw_job(training_job, job)
-                return job, None
-        elif job["spec"]["suspend"] != (suspend := spec.suspend or wait is not None):
-            job = await self._patch_suspend(training_job, suspend=suspend)
-        return job, await self._why_no_pod(training_job, job)
-
-    async def _withdraw_job(self, training_job: TrainingJob, job: Document) -> None:
-        """Take the Job of a suspended run from Kueue, which would let go on what it has admitted.
-
-        Only when the status no longer names the Job: else it would seem to be lost.
-        """
-        if training_job.status.job_name is not None:
-            self._queue.add(training_job.key)
-        elif "deletionTimestamp" not in job["metadata"]:
-            await self._delete_job(training_job, job)
-            self._cache.drop_job(training_job.job_name, job["metadata"]["uid"])
-
-    async def _is_outdated(self, training_job: TrainingJob) -> bool:
-        if self._now() - training_job.created < timedelta(seconds=SURELY_SEEN_SECONDS):
-            return False
-        live = await self._api.get_training_job(*training_job.key)
-        if live is None:
-            self._cache.drop_training_job(training_job.key, training_job.uid)
-            self._queue.add(training_job.key)
-        elif self._cache.put_training_job(live):
-            self._queue.add(training_job.key)
-        return self._cache.training_job(training_job.key) is not training_job
-
-    async def _create_job(
-        self, training_job: TrainingJob, spec: TrainingJobSpec, run: RunConfig
-    ) -> tuple[Document | None, Problem | None]:
-        manifest = build_job(training_job, spec, run, self._settings)
-        try:
-            created = await self._api.create_job(training_job.namespace, manifest)
-        except RefusedError as error:
-            log.warning("Job refused", key="/".join(training_job.key), error=str(error))
-            self._queue.add_after(training_job.key, REFUSED_RETRY_SECONDS)
-            # Until it is tried again, its slot is of use to others.
-            self._admission.leave(training_job.key)
-            return None, job_refusal(error)
-        self._cache.put_job(created)
-        return self._cache.job(training_job), None
-
-    async def _delete_job(self, training_job: TrainingJob, job: Document) -> None:
-        await self._api.delete_job(
-            training_job.namespace, training_job.job_name, uid=job["metadata"]["uid"]
-        )
-
-    async def _patch_suspend(self, training_job: TrainingJob, *, suspend: bool) -> Document:
-        patched = await self._api.patch_job(
-            training_job.namespace, training_job.job_name, {"spec": {"suspend": suspend}}
-        )
-        self._cache.put_job(patched)
-        job = self._cache.job(training_job)
-        if job is None:
-            raise ConflictError(f"the Job {training_job.job_name} changed hands")
-        return job
-
-    async def _why_no_pod(self, training_job: TrainingJob, job: Document) -> Problem | None:
-        """Why an unfinished Job has no active pod: for that only its Events know."""
-        uid, known = training_job.uid, self._cache.pods(training_job.uid)
-        if job["spec"]["suspend"] or any(pods.is_active(pod) for pod in known):
-            self._refusals.pop(uid, None)
-            return None
-        since = parse_time(job["status"].get("startTime") or job["metadata"]["creationTimestamp"])
-        since = max(
-            [since, *(parse_time(pod["metadata"]["creationTimestamp"]) for pod in known)],
-        )
-        waited = (self._now() - since).total_seconds()
-        if waited < POD_GRACE_SECONDS:
-            self._queue.add_after(training_job.key, POD_GRACE_SECONDS - waited + 0.5)
-            return self._refusals.get(uid)
-        self._queue.add_after(training_job.key, REFUSED_RETRY_SECONDS)
-        told = await self._api.list_failed_creates(training_job.namespace, job["metadata"]["uid"])
-        refusal = pod_refusal(told, since=since)
-        if refusal is None:
-            self._refusals.pop(uid, None)
-        else:
-            self._refusals[uid] = refusal
-        return refusal
-
-    async def _read_live(self, training_job: TrainingJob) -> tuple[bool, Document | None]:
-        """Look at one TrainingJob's Job and pods themselves. Tells whether that brought news."""
-        cached = self._cache.job(training_job)
-        live = await self._api.get_job(training_job.namespace, training_job.job_name)
-        if live is not None:
-            changed = self._cache.put_job(live)
-        elif cached is not None:
-            changed = self._cache.drop_job(training_job.job_name, cached["metadata"]["uid"])
-        else:
-            changed = False
-        live_pods = await self._api.list_pods(training_job.namespace, uid=training_job.uid)
-        changed = self._cache.replace_pods(training_job.uid, live_pods) or changed
-        return changed, self._cache.job(training_job)
-
     async def _collect_garbage(self, training_job: TrainingJob) -> None:
         """Delete the Job of a finished TrainingJob when its time to live is over."""
         job = self._cache.job(training_job)
         ttl = training_job.spec.get("ttlSecondsAfterFinished")
         ended = training_job.status.completion_time
-        if job is None or ttl is None or ended is None or "deletionTimestamp" in job["metadata"]:
+        if job is None or ttl is None or ended is None:
             return
         left = (ended + timedelta(seconds=ttl) - self._now()).total_seconds()
         if left > 0:
             self._queue.add_after(training_job.key, left)
             return
-        await self._delete_job(training_job, job)
+        await self._jobs.delete(training_job, job)
+
+
+def _stops_pods(status: TrainingJobStatus) -> bool:
+    """Whether the run waits for its pods to stop, and then ends."""
+    return status.phase is Phase.CANCELLING or (
+        has_given_up(status) and status.phase not in TERMINAL_PHASES
+    )

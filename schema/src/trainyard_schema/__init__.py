@@ -24,6 +24,7 @@ from trainyard_schema.promotion import (
     Transition,
     TransitionRecord,
 )
+from trainyard_schema.reasons import GUIDES, Guide, Retried
 from trainyard_schema.retraining import (
     HistoryLimits,
     ModelCondition,
@@ -64,6 +65,7 @@ from trainyard_schema.status import (
 
 __all__ = [
     "EXIT_CODES",
+    "GUIDES",
     "LOWER_IS_BETTER",
     "TERMINAL_PHASES",
     "Action",
@@ -75,6 +77,7 @@ __all__ = [
     "CurrentPointer",
     "DataSpec",
     "Gate",
+    "Guide",
     "HistoryLimits",
     "Hyperparameters",
     "Judgement",
@@ -99,6 +102,7 @@ __all__ = [
     "RandomForestHyperparameters",
     "Reason",
     "Resources",
+    "Retried",
     "RunConfig",
     "RunResult",
     "RunSummary",

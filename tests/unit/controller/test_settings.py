@@ -1,3 +1,6 @@
+import itertools
+from collections.abc import Iterable
+
 import pytest
 from trainyard_controller.main import main
 from trainyard_controller.settings import Settings
@@ -44,3 +47,11 @@ def test_kopf_only_watches() -> None:
     assert settings.peering.standalone
     assert not settings.posting.enabled
     assert len(settings.watching.label_selectors) == 2
+
+
+def test_a_watch_never_gives_up_and_notices_soon_what_is_back() -> None:
+    backoffs = kopf_settings().networking.error_backoffs
+    assert isinstance(backoffs, Iterable)
+    for _ in range(2):  # each request goes through them anew
+        seconds = list(itertools.islice(backoffs, 1000))
+        assert (len(seconds), seconds[0], max(seconds)) == (1000, 1, 10)

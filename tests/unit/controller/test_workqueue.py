@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trainyard_controller.workqueue import WorkQueue
+from trainyard_controller.workqueue import QueueClosed, WorkQueue
 
 KEYS = st.sampled_from("abc")
 STEPS = st.lists(st.tuples(st.sampled_from(["add", "get", "done"]), KEYS), max_size=60)
@@ -120,3 +120,25 @@ async def test_age_counts_waiting_and_work_but_not_the_pause_before_a_retry() ->
     queue.retry(key)
     queue.done(key)
     assert queue.oldest_age == 0
+
+
+async def test_a_closed_queue_hands_out_nothing_more() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    waiting = asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    queue.close()
+    with pytest.raises(QueueClosed):
+        await waiting
+    queue.add("a")
+    with pytest.raises(QueueClosed):
+        await queue.get()
+
+
+async def test_a_queue_that_is_restarted_has_these_keys_only_and_none_is_late() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    for key in "abc":
+        queue.add(key)
+    await asyncio.sleep(0.05)
+    queue.restart(["c", "d"])
+    assert queue.oldest_age < 0.05
+    assert [await queue.get(), await queue.get(), len(queue)] == ["c", "d", 0]
