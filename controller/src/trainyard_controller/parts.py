@@ -131,16 +131,23 @@ class Parts:
             await self._model_api.require_crd(namespace)
             for training_job in await self._model_api.list_runs(namespace):
                 self.cache.put_training_job(training_job)
-            for job in await self._api.list_jobs(namespace):
-                self.cache.put_job(job)
+            await self._read_jobs(namespace)
             for pod in await self._api.list_pods(namespace):
                 self.cache.put_pod(pod)
             if self._limits.exist:
                 async for training_job in self._api.training_jobs(namespace):
                     self.cache.put_training_job(training_job)
 
+    async def _read_jobs(self, namespace: str) -> None:
+        for job in await self._api.list_jobs(namespace):
+            self.cache.put_job(job)
+
     async def begin(self) -> None:
         """From here on this process acts, with all that it has seen so far."""
+        if self._elector is not None and self._limits.exist:
+            # The last slot that another leader gave out may not have been told yet.
+            for namespace in self._settings.namespaces:
+                await self._read_jobs(namespace)
         await self._admission.prime()
         if self._elector is not None:
             self._jobs.take_over(self.cache.unfinished())

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from trainyard_schema import ModelType, QueuePlace, RunResult, names
+from trainyard_schema import QueuePlace, names
 
 from ..control_plane import Rest, wait_for
 from .conftest import Lab
+from .results import result
 
 PROMPT = """
 from trainyard_controller.queue import admission
@@ -19,25 +20,6 @@ admission.TELL_SECONDS = 0.3
 admission.LOOK_SECONDS = 0.1
 """
 """Places are told as soon as they change."""
-
-
-def result(kind: ModelType = ModelType.XGBOOST) -> str:
-    """What a trainer leaves that has ended well."""
-    return RunResult.model_validate(
-        {
-            "modelType": kind,
-            "version": {
-                "modelType": kind,
-                "version": "20261123T090000Z-0badcafe",
-                "uri": f"s3://trainyard/models/x/{kind}/20261123T090000Z-0badcafe/",
-                "sha256": "ab" * 32,
-                "sizeBytes": 1,
-                "current": True,
-                "durationSeconds": 1.5,
-            },
-            "metrics": [{"modelType": kind, "name": "roc_auc", "value": "0.8", "split": "holdout"}],
-        }
-    ).to_json()
 
 
 def succeed(lab: Lab, name: str) -> None:

@@ -1,6 +1,7 @@
 """The operator's own queue, against a real API server and with two namespaces."""
 
 import secrets
+import signal
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,11 +16,11 @@ from .queueing import (
     next_second,
     place,
     queued,
-    result,
     succeed,
     watched,
 )
-from .rbac import allow_queue
+from .rbac import LEASE, allow_queue
+from .results import result
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(180)]
 
@@ -70,6 +71,27 @@ def test_limits_hold_in_a_burst_in_which_the_operator_is_killed(lab: Lab, other:
         wait_for("the last Job is known", lambda: len(jobs.created) >= len(runs))
     assert jobs.most == 3
     assert jobs.most_of_a_namespace == 2
+    assert len(jobs.created) == len(set(jobs.created)) == len(runs)
+
+
+def test_limits_hold_when_another_replica_takes_over(lab: Lab) -> None:
+    limits = {"TRAINYARD_MAX_CONCURRENT_JOBS": "2", "TRAINYARD_LEASE_NAME": LEASE}
+    with watched(lab.rest, lab.namespace) as jobs:
+        leader = lab.start(PROMPT, **limits)
+        runs = [lab.submit()]
+        lab.until(runs[0], "Starting")
+        lab.start(PROMPT, **limits)
+        wait_for("the second stands by", lambda: "standing by" in lab.log)
+        runs += [lab.submit() for _ in range(6)]
+        wait_for("another one goes", lambda: len(jobs.created) == 2)
+        leader.send_signal(signal.SIGTERM)
+
+        def all_ended() -> bool:
+            end_whatever_runs(lab)
+            return all(lab.status(name).phase == "Succeeded" for name in runs)
+
+        wait_for("all have ended", all_ended, timeout=60)
+    assert jobs.most == 2
     assert len(jobs.created) == len(set(jobs.created)) == len(runs)
 
 
