@@ -37,6 +37,14 @@ class Progress(View):
     updated_at: datetime | None = None
 
 
+class QueuePlace(View):
+    """The place of a training that waits for its turn, when it was last told."""
+
+    position: int = Field(description="1 is the next.")
+    length: int = Field(description="Trainings that wait in the same line.")
+    estimated_start_time: datetime | None = Field(default=None, description="None while unknown.")
+
+
 class Metric(View):
     """One number about a model, on one part of the data."""
 
@@ -69,6 +77,7 @@ class Job(View):
     phase: str | None = Field(default=None, description="None until the operator has seen it.")
     stage: str | None = None
     reason: str | None = Field(default=None, description="Why it does not run, or failed.")
+    queue: QueuePlace | None = Field(default=None, description="None unless it waits.")
     progress: Progress | None = None
     attempts: int | None = Field(default=None, description="Pods started so far.")
     metrics: tuple[Metric, ...] = ()

@@ -119,9 +119,7 @@ class Jobs:
 
     def _is_wanted(self, training_job: TrainingJob, spec: TrainingJobSpec) -> bool:
         """Whether a run without a Job, whose turn it is, is to have one."""
-        if training_job.status.job_name is not None:
-            return False
-        if spec.suspend and kueue_queue(training_job, None) is not None:
+        if spec.suspend or training_job.status.job_name is not None:
             return False
         # One that was withdrawn may have left a pod.
         return not any(pods.is_active(pod) for pod in self._cache.pods(training_job.uid))

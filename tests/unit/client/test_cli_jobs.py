@@ -78,6 +78,16 @@ def test_all_about_one(api: Api, trainyard: Trainyard) -> None:
     assert json.loads(trainyard("status", "churn", "-o", "json").out)["metrics"] == METRICS
 
 
+def test_the_place_of_one_that_waits(api: Api, trainyard: Trainyard) -> None:
+    place: dict[str, Any] = {"position": 3, "length": 17, "estimated_start_time": None}
+    api.answers(ONE, Answer(200, job(phase="Queued", queue=place)))
+    assert "Queue:   3 of 17\n" in trainyard("status", "churn").out
+    place["estimated_start_time"] = "2026-11-23T10:32:00Z"
+    api.answers(ONE, Answer(200, job(phase="Queued", queue=place)))
+    said = "Queue:   3 of 17, estimated start 2026-11-23 10:32 UTC\n"
+    assert said in trainyard("status", "churn").out
+
+
 def test_what_the_api_says_does_not_steer_the_terminal(api: Api, trainyard: Trainyard) -> None:
     api.answers(ONE, Answer(200, job(message="\x1b[2Jgone [bold]not markup[/bold]")))
     assert "\ufffd[2Jgone [bold]not markup[/bold]" in trainyard("status", "churn").out

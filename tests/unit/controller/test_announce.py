@@ -45,6 +45,10 @@ def status(phase: str, reason: str | None = None, **more: Any) -> TrainingJobSta
         (status("Suspended"), status("Suspended"), None),
         (status("Suspended"), status("Starting"), ("Normal", "Resumed", "pods are started again")),
         (status("Suspended"), status("Cancelling"), None),
+        (status("Suspended"), status("Queued", "WaitingForSlot", message="position 1 of 1"), None),
+        (status("Pending"), status("Queued", "WaitingForSlot", message="position 1 of 1"), None),
+        (status("Running"), status("Queued", "WaitingForKueue", message="waits"), None),
+        (status("Queued", "WaitingForSlot"), status("Starting"), None),
     ],
 )
 def test_what_is_told(

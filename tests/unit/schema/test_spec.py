@@ -49,6 +49,8 @@ def test_a_minimal_spec_has_the_documented_defaults() -> None:
         ),
         ({"resources": {"limits": {"cpu": "much"}}}, "resources.limits.cpu: String should match"),
         ({"model": "../../etc"}, "model: String should match"),
+        ({"managedBy": "multikueue"}, "managedBy: String should match"),
+        ({"managedBy": "kueue.x-k8s.io/" + "m" * 50}, "managedBy: String should have at most 63"),
         ({"seed": -1}, "seed: Input should be greater than or equal to 0 (got -1)"),
     ],
 )

@@ -78,6 +78,16 @@ class Progress(View):
     updated_at: datetime
 
 
+class QueuePlace(View):
+    """The place of a training that waits for its turn, when it was last told."""
+
+    position: int = Field(description="1 is the next.")
+    length: int = Field(description="Trainings that wait in the same line.")
+    estimated_start_time: datetime | None = Field(
+        description="By how long past trainings took; null while unknown."
+    )
+
+
 class Metric(View):
     """One number about a model, on one part of the data."""
 
@@ -120,6 +130,7 @@ class JobView(TrainingResponse):
     phase: Phase | None = Field(description="Null until the operator has seen it.")
     stage: Stage | None
     reason: Reason | None = Field(description="Why it does not run, or failed.")
+    queue: QueuePlace | None = Field(description="Null unless it waits for its turn.")
     progress: Progress | None
     attempts: int | None = Field(description="Pods started so far.")
     metrics: list[Metric]
@@ -142,6 +153,7 @@ class JobView(TrainingResponse):
             phase=status.phase,
             stage=status.stage,
             reason=status.reason,
+            queue=QueuePlace.model_validate(status.queue) if status.queue else None,
             progress=Progress.model_validate(status.progress) if status.progress else None,
             attempts=status.attempts,
             metrics=[Metric.of(metric) for metric in status.metrics],

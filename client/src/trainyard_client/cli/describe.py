@@ -11,7 +11,7 @@ from trainyard_client.cli.output import (
     print_table,
     size,
 )
-from trainyard_client.views import Job, Metric
+from trainyard_client.views import Job, Metric, QueuePlace
 
 
 def print_job(job: Job) -> None:
@@ -29,6 +29,7 @@ def print_job(job: Job) -> None:
             "Phase": f"{job.phase}, {job.stage}" if job.phase and job.stage else job.phase,
             "Reason": job.reason,
             "Message": job.message,
+            "Queue": _place(job.queue),
             "Progress": done,
             "Attempts": job.attempts,
             "Created": f"{job.created_at:%Y-%m-%d %H:%M:%S} UTC, {ago(job.created_at)} ago",
@@ -85,6 +86,15 @@ def metric_text(metrics: tuple[Metric, ...]) -> str | None:
 
 def _decimal(value: float | None) -> str | None:
     return None if value is None else f"{value:.4f}"
+
+
+def _place(queue: QueuePlace | None) -> str | None:
+    if queue is None:
+        return None
+    text = f"{queue.position} of {queue.length}"
+    if queue.estimated_start_time is None:
+        return text
+    return f"{text}, estimated start {queue.estimated_start_time:%Y-%m-%d %H:%M} UTC"
 
 
 def _took(job: Job) -> str | None:

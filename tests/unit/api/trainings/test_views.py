@@ -50,6 +50,7 @@ def test_a_training_that_nobody_has_looked_at_yet() -> None:
         "phase": None,
         "stage": None,
         "reason": None,
+        "queue": None,
         "progress": None,
         "attempts": None,
         "metrics": [],
@@ -57,6 +58,18 @@ def test_a_training_that_nobody_has_looked_at_yet() -> None:
         "created_at": "2026-11-20T10:00:00Z",
         "start_time": None,
         "completion_time": None,
+    }
+
+
+def test_a_training_that_waits_for_its_turn() -> None:
+    message = "position 3 of 17, estimated start 10:32 UTC"
+    place = {"position": 3, "length": 17, "estimatedStartTime": "2026-11-20T10:32:00Z"}
+    view = JobView.of(job(phase="Queued", reason="WaitingForSlot", message=message, queue=place))
+    assert (view.status, view.message) == ("started", message)
+    assert view.model_dump(mode="json")["queue"] == {
+        "position": 3,
+        "length": 17,
+        "estimated_start_time": "2026-11-20T10:32:00Z",
     }
 
 
@@ -107,6 +120,7 @@ def test_a_training_that_has_succeeded() -> None:
         "phase": "Succeeded",
         "stage": None,
         "reason": None,
+        "queue": None,
         "progress": {
             "percent": 100,
             "unit": "rounds",
