@@ -47,6 +47,7 @@ from trainyard_schema.spec import (
 from trainyard_schema.status import (
     LOWER_IS_BETTER,
     TERMINAL_PHASES,
+    UNITS,
     Condition,
     ConditionType,
     LastFailure,
@@ -65,6 +66,7 @@ __all__ = [
     "EXIT_CODES",
     "LOWER_IS_BETTER",
     "TERMINAL_PHASES",
+    "UNITS",
     "Action",
     "Candidate",
     "Champion",
