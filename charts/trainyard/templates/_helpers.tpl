@@ -16,6 +16,11 @@ of ten, and a label has 63 at most.
 {{- end }}
 {{- end }}
 
+{{/* The namespaces whose TrainingJobs the operator serves, the release's first, as JSON. */}}
+{{- define "trainyard.namespaces" -}}
+{{- prepend .Values.controller.namespaces .Release.Namespace | uniq | toJson }}
+{{- end }}
+
 {{/* Labels by which pods are selected. Takes a dict of root and component. */}}
 {{- define "trainyard.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "trainyard.name" .root | quote }}
@@ -88,7 +93,7 @@ capabilities:
 
 {{- define "trainyard.s3EndpointUrl" -}}
 {{- if .Values.storage.bundled.enabled }}
-{{- printf "http://%s-s3:7070" (include "trainyard.fullname" .) }}
+{{- printf "http://%s-s3.%s:7070" (include "trainyard.fullname" .) .Release.Namespace }}
 {{- else }}
 {{- .Values.storage.endpointUrl }}
 {{- end }}

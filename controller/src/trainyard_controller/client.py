@@ -61,16 +61,17 @@ async def connect() -> AsyncIterator[client.ApiClient]:
         yield api_client
 
 
+def collection(namespace: str, group_version: str, plural: str) -> str:
+    """The path of the objects of one kind in one namespace."""
+    root = "/api" if group_version == "v1" else "/apis"
+    return f"{root}/{group_version}/namespaces/{namespace}/{plural}"
+
+
 class Client:
-    """What all requests have in common, in one namespace."""
+    """What all requests have in common."""
 
-    def __init__(self, api_client: client.ApiClient, namespace: str) -> None:
+    def __init__(self, api_client: client.ApiClient) -> None:
         self._client = api_client
-        self._namespace = namespace
-
-    def _path(self, group_version: str, plural: str) -> str:
-        root = "/api" if group_version == "v1" else "/apis"
-        return f"{root}/{group_version}/namespaces/{self._namespace}/{plural}"
 
     async def _request(
         self,
@@ -172,6 +173,7 @@ class Client:
         *,
         kind: str,
         resource: str,
+        namespace: str,
         name: str,
         uid: str,
         resource_version: str,
@@ -183,7 +185,7 @@ class Client:
             "kind": kind,
             "metadata": {
                 "name": name,
-                "namespace": self._namespace,
+                "namespace": namespace,
                 "uid": uid,
                 "resourceVersion": resource_version,
             },

@@ -18,7 +18,9 @@ async def post_events(
     """Post an Event for each announcement. One that is not taken is logged, and not tried again."""
     for one in announced:
         try:
-            await api.create_event(build_event(subject, one, now, instance=instance))
+            await api.create_event(
+                subject.namespace, build_event(subject, one, now, instance=instance)
+            )
         except ApiError as error:
             key = f"{subject.namespace}/{subject.name}"
             log.warning("event not posted", key=key, error=str(error))

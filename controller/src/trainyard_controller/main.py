@@ -36,15 +36,15 @@ MODEL_WORKERS = 2
 log = structlog.get_logger(__name__)
 
 
-async def _prime(api: Api, model_api: ModelApi, cache: Cache) -> None:
+async def _prime(api: Api, model_api: ModelApi, cache: Cache, namespace: str) -> None:
     """Know every child before the first parent is looked at: else it would seem to be missing."""
-    await api.require_crd()
-    await model_api.require_crd()
-    for training_job in await model_api.list_runs():
+    await api.require_crd(namespace)
+    await model_api.require_crd(namespace)
+    for training_job in await model_api.list_runs(namespace):
         cache.put_training_job(training_job)
-    for job in await api.list_jobs():
+    for job in await api.list_jobs(namespace):
         cache.put_job(job)
-    for pod in await api.list_pods():
+    for pod in await api.list_pods(namespace):
         cache.put_pod(pod)
 
 
@@ -52,8 +52,7 @@ async def run(settings: Settings) -> None:
     """Run the operator until SIGTERM. Raises where it cannot go on."""
     async with AsyncExitStack() as stack:
         connection = await stack.enter_async_context(connect())
-        api = Api(connection, settings.namespace)
-        model_api = ModelApi(connection, settings.namespace)
+        api, model_api = Api(connection), ModelApi(connection)
         instance = socket.gethostname()
         cache, models = Cache(), ModelCache()
         queue: WorkQueue[Key] = WorkQueue()
@@ -68,6 +67,7 @@ async def run(settings: Settings) -> None:
             models=models,
             model_queue=model_queue,
             clock=clock,
+            namespaces=settings.namespaces,
             interval=settings.resync_seconds,
         )
         health = Health(
@@ -100,7 +100,8 @@ async def run(settings: Settings) -> None:
             store=store,
             instance=instance,
         )
-        await _prime(api, model_api, cache)
+        for namespace in settings.namespaces:
+            await _prime(api, model_api, cache, namespace)
         await stack.enter_async_context(health.serve(settings.metrics_port))
 
         # Kopf cancels in the end whatever was started after it, so these start before.
@@ -121,11 +122,11 @@ async def run(settings: Settings) -> None:
                 identity=identity,
                 registry=registry(cache, queue, models, model_queue, clock),
                 settings=kopf_settings(),
-                namespaces=[settings.namespace],
+                namespaces=settings.namespaces,
                 standalone=True,
             )
         )
-        log.info("started", namespace=settings.namespace, workers=settings.workers)
+        log.info("started", namespaces=settings.namespaces, workers=settings.workers)
         done, pending = await asyncio.wait([operator, *own], return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
             task.cancel()

@@ -95,7 +95,7 @@ class Reconciler:
         job = self._cache.job(training_job)
         if job is not None and not finished_condition(job):
             # Another version of the operator took the spec for a good one.
-            await self._api.delete_job(training_job.job_name, uid=job["metadata"]["uid"])
+            await self._delete_job(training_job, job)
         problem = Problem(reason=reason, message=message)
         await self._recorder.write(
             training_job, rejected_status(training_job, problem, self._now())
@@ -130,7 +130,7 @@ class Reconciler:
             pass
         elif spec.cancel:
             if job is not None and "deletionTimestamp" not in job["metadata"]:
-                await self._api.delete_job(training_job.job_name, uid=job["metadata"]["uid"])
+                await self._delete_job(training_job, job)
         elif job is None:
             if training_job.status.job_name is None:
                 if await self._is_outdated(training_job):
@@ -184,7 +184,7 @@ class Reconciler:
     async def _is_outdated(self, training_job: TrainingJob) -> bool:
         if self._now() - training_job.created < timedelta(seconds=SURELY_SEEN_SECONDS):
             return False
-        live = await self._api.get_training_job(training_job.name)
+        live = await self._api.get_training_job(*training_job.key)
         if live is None:
             self._cache.drop_training_job(training_job.key, training_job.uid)
         elif self._cache.put_training_job(live):
@@ -196,7 +196,7 @@ class Reconciler:
     ) -> tuple[Document | None, Problem | None]:
         manifest = build_job(training_job, spec, run, self._settings)
         try:
-            created = await self._api.create_job(manifest)
+            created = await self._api.create_job(training_job.namespace, manifest)
         except RefusedError as error:
             log.warning("Job refused", key="/".join(training_job.key), error=str(error))
             self._queue.add_after(training_job.key, REFUSED_RETRY_SECONDS)
@@ -204,8 +204,15 @@ class Reconciler:
         self._cache.put_job(created)
         return self._cache.job(training_job), None
 
+    async def _delete_job(self, training_job: TrainingJob, job: Document) -> None:
+        await self._api.delete_job(
+            training_job.namespace, training_job.job_name, uid=job["metadata"]["uid"]
+        )
+
     async def _patch_suspend(self, training_job: TrainingJob, *, suspend: bool) -> Document:
-        patched = await self._api.patch_job(training_job.job_name, {"spec": {"suspend": suspend}})
+        patched = await self._api.patch_job(
+            training_job.namespace, training_job.job_name, {"spec": {"suspend": suspend}}
+        )
         self._cache.put_job(patched)
         job = self._cache.job(training_job)
         if job is None:
@@ -227,7 +234,7 @@ class Reconciler:
             self._queue.add_after(training_job.key, POD_GRACE_SECONDS - waited + 0.5)
             return self._refusals.get(uid)
         self._queue.add_after(training_job.key, REFUSED_RETRY_SECONDS)
-        told = await self._api.list_failed_creates(job["metadata"]["uid"])
+        told = await self._api.list_failed_creates(training_job.namespace, job["metadata"]["uid"])
         refusal = pod_refusal(told, since=since)
         if refusal is None:
             self._refusals.pop(uid, None)
@@ -238,14 +245,14 @@ class Reconciler:
     async def _read_live(self, training_job: TrainingJob) -> tuple[bool, Document | None]:
         """Look at one TrainingJob's Job and pods themselves. Tells whether that brought news."""
         cached = self._cache.job(training_job)
-        live = await self._api.get_job(training_job.job_name)
+        live = await self._api.get_job(training_job.namespace, training_job.job_name)
         if live is not None:
             changed = self._cache.put_job(live)
         elif cached is not None:
             changed = self._cache.drop_job(training_job.job_name, cached["metadata"]["uid"])
         else:
             changed = False
-        live_pods = await self._api.list_pods(uid=training_job.uid)
+        live_pods = await self._api.list_pods(training_job.namespace, uid=training_job.uid)
         changed = self._cache.replace_pods(training_job.uid, live_pods) or changed
         return changed, self._cache.job(training_job)
 
@@ -260,4 +267,4 @@ class Reconciler:
         if left > 0:
             self._queue.add_after(training_job.key, left)
             return
-        await self._api.delete_job(training_job.job_name, uid=job["metadata"]["uid"])
+        await self._delete_job(training_job, job)

@@ -65,7 +65,7 @@ class Recorder:
             return
         try:
             fresh = await self._api.replace_status(
-                name=training_job.name,
+                *key,
                 uid=training_job.uid,
                 resource_version=training_job.resource_version,
                 status=status.to_dict(),
@@ -105,7 +105,7 @@ class Recorder:
         return due - now
 
     async def _refresh(self, training_job: TrainingJob) -> None:
-        live = await self._api.get_training_job(training_job.name)
+        live = await self._api.get_training_job(*training_job.key)
         if live is None:
             self._cache.drop_training_job(training_job.key, training_job.uid)
         else:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 import structlog
 
@@ -34,6 +35,7 @@ class Resync:
         models: ModelCache,
         model_queue: WorkQueue[Key],
         clock: WatchClock,
+        namespaces: Sequence[str],
         interval: float,
         delivery: float = DELIVERY_SECONDS,
     ) -> None:
@@ -44,6 +46,7 @@ class Resync:
         self._models = models
         self._model_queue = model_queue
         self._clock = clock
+        self._namespaces = namespaces
         self._interval = interval
         self._delivery = delivery
         self._missed: dict[str, float] = {}
@@ -98,9 +101,10 @@ class Resync:
         changed = False
         before = self._models.models()
         present = set()
-        async for document in self._model_api.models():
-            present.add(document["metadata"]["uid"])
-            changed = self._models.put(document) or changed
+        for namespace in self._namespaces:
+            async for document in self._model_api.models(namespace):
+                present.add(document["metadata"]["uid"])
+                changed = self._models.put(document) or changed
         for model in before:
             if model.uid not in present:
                 self._models.drop(model.key, model.uid)
@@ -111,9 +115,10 @@ class Resync:
         changed = False
         before = self._cache.training_jobs()
         present = set()
-        async for document in self._api.training_jobs():
-            present.add(document["metadata"]["uid"])
-            changed = self._cache.put_training_job(document) or changed
+        for namespace in self._namespaces:
+            async for document in self._api.training_jobs(namespace):
+                present.add(document["metadata"]["uid"])
+                changed = self._cache.put_training_job(document) or changed
         for training_job in before:
             if training_job.uid not in present:
                 self._cache.drop_training_job(training_job.key, training_job.uid)
@@ -123,13 +128,13 @@ class Resync:
     async def _look_at_children(self, training_job: TrainingJob) -> set[str]:
         news = set()
         cached = self._cache.job(training_job)
-        job = await self._api.get_job(training_job.job_name)
+        job = await self._api.get_job(training_job.namespace, training_job.job_name)
         if job is None and cached is not None:
             if self._cache.drop_job(training_job.job_name, cached["metadata"]["uid"]):
                 news.add(JOBS)
         elif job is not None and self._cache.put_job(job):
             news.add(JOBS)
-        live_pods = await self._api.list_pods(uid=training_job.uid)
+        live_pods = await self._api.list_pods(training_job.namespace, uid=training_job.uid)
         if self._cache.replace_pods(training_job.uid, live_pods):
             news.add(PODS)
         return news

@@ -12,8 +12,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TRAINYARD_", frozen=True)
 
-    namespace: str = Field(min_length=1)
-    """The one namespace whose TrainingJobs are served."""
+    namespaces: Annotated[tuple[str, ...], NoDecode] = Field(min_length=1)
+    """The namespaces whose TrainingJobs and Models are served, separated by commas."""
     trainer_image: str = Field(min_length=1)
     """Image of the trainer pods."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     stale_seconds: float = Field(default=300.0, gt=0)
     """Age of a key, or of a change that a watch failed to deliver, at which the operator exits."""
 
-    @field_validator("image_pull_secrets", mode="before")
+    @field_validator("namespaces", "image_pull_secrets", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

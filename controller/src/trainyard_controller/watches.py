@@ -44,7 +44,7 @@ class WatchClock:
 
 
 def kopf_settings() -> kopf.OperatorSettings:
-    """Kopf's settings for an operator that watches only, in one namespace."""
+    """Kopf's settings for an operator that watches only."""
     settings = kopf.OperatorSettings()
     settings.watching.inactivity_timeout = 70
     settings.watching.server_timeout = 600

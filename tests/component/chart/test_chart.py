@@ -208,7 +208,7 @@ def test_the_crds_stay_and_can_be_left_out(template: Template) -> None:
 
 def test_storage_reaches_the_operator_and_the_api(template: Template) -> None:
     for values, url, bundled in (
-        ({}, "http://trainyard-s3:7070", True),
+        ({}, "http://trainyard-s3.ns:7070", True),
         (EXTERNAL, "https://s3.example.com:9000", False),
         (VALUES["aws"], "", False),
     ):
@@ -267,13 +267,14 @@ def test_trainers_reach_dns_and_the_object_store_only(template: Template) -> Non
         return rules
 
     s3_pods = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ns"}},
         "podSelector": {
             "matchLabels": {
                 "app.kubernetes.io/name": "trainyard",
                 "app.kubernetes.io/instance": "trainyard",
                 "app.kubernetes.io/component": "s3",
             }
-        }
+        },
     }
     assert egress({}) == [dns, {"ports": [{"port": 7070}], "to": [s3_pods]}]
     assert egress(VALUES["external-s3"]) == [
@@ -299,6 +300,35 @@ def test_the_operator_and_the_api_reach_the_object_store(template: Template) -> 
         for peer in ingress["from"]
     ]
     assert components == [None, "controller", "api"]
+
+
+def test_further_namespaces_get_what_the_operator_and_the_trainers_need(template: Template) -> None:
+    objects = template({"controller.namespaces[0]": "research", "controller.namespaces[1]": "ns"})
+    elsewhere = {
+        (item["kind"], item["metadata"]["name"])
+        for item in objects
+        if item["metadata"].get("namespace") == "research"
+    }
+    assert elsewhere == {
+        ("Role", "trainyard-controller"),
+        ("RoleBinding", "trainyard-controller"),
+        ("ServiceAccount", "trainyard-trainer"),
+        ("Secret", "trainyard-s3"),
+        ("NetworkPolicy", "trainyard-trainer"),
+    }
+    secrets = [item["data"] for item in objects if item["metadata"]["name"] == "trainyard-s3"
+               and item["kind"] == "Secret"]  # fmt: skip
+    assert len(secrets) == 2
+    assert secrets[0] == secrets[1]
+    for item in objects:
+        if item["kind"] == "RoleBinding":
+            assert [subject["namespace"] for subject in item["subjects"]] == ["ns"]
+    deployment = find(objects, "Deployment", "trainyard-controller")
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    assert environment(container)["TRAINYARD_NAMESPACES"] == "ns,research"
+    [ingress] = find(objects, "NetworkPolicy", "trainyard-s3")["spec"]["ingress"]
+    [expression] = ingress["from"][0]["namespaceSelector"]["matchExpressions"]
+    assert expression["values"] == ["ns", "research"]
 
 
 def test_every_pod_is_under_a_policy_of_its_own(default_objects: list[Object]) -> None:

@@ -82,7 +82,7 @@ class Lab:
                 self._log,
                 env={
                     "KUBECONFIG": str(self._kubeconfig),
-                    "TRAINYARD_NAMESPACE": self.namespace,
+                    "TRAINYARD_NAMESPACES": self.namespace,
                     "TRAINYARD_TRAINER_IMAGE": "trainer:test",
                     "TRAINYARD_TRAINER_SERVICE_ACCOUNT": "trainer",
                     "TRAINYARD_S3_SECRET": "s3",
@@ -236,17 +236,27 @@ def s3() -> Iterator[S3Server]:
     server.stop()
 
 
-@pytest.fixture
-def lab(kubernetes: ControlPlane, s3: S3Server, tmp_path: Path) -> Iterator[Lab]:
-    """A namespace with the operator not yet running."""
+def _lab(kubernetes: ControlPlane, s3: S3Server, folder: Path) -> Lab:
     rest = kubernetes.rest
     namespace = f"lab-{secrets.token_hex(4)}"
     rest.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
     rest.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "trainer"}})
     allow(rest, namespace)
-    one = Lab(rest, s3, kubernetes.kubeconfigs[OPERATOR], namespace, tmp_path)
+    return Lab(rest, s3, kubernetes.kubeconfigs[OPERATOR], namespace, folder)
+
+
+@pytest.fixture
+def lab(kubernetes: ControlPlane, s3: S3Server, tmp_path: Path) -> Iterator[Lab]:
+    """A namespace with the operator not yet running."""
+    one = _lab(kubernetes, s3, tmp_path)
     yield one
     one.stop()
+
+
+@pytest.fixture
+def other(kubernetes: ControlPlane, s3: S3Server, tmp_path: Path) -> Lab:
+    """A second namespace, which the operator of `lab` may serve too."""
+    return _lab(kubernetes, s3, tmp_path)
 
 
 @pytest.fixture

@@ -122,12 +122,12 @@ import asyncio, os, pathlib
 from trainyard_controller.models import kube
 sent = kube.ModelApi.replace_status
 held, free = (pathlib.Path(os.environ["CLOCK"]).with_suffix(name) for name in (".held", ".free"))
-async def hold(self, **kwargs):
+async def hold(self, *args, **kwargs):
     if kwargs["status"].get("champion") and not free.exists():
         held.touch()
         while not free.exists():
             await asyncio.sleep(0.02)
-    return await sent(self, **kwargs)
+    return await sent(self, *args, **kwargs)
 kube.ModelApi.replace_status = hold
 """
 """The operator is held up just before it would write that there is a champion."""

@@ -55,6 +55,17 @@ def test_a_whole_life_takes_five_writes_and_a_restart_none(lab: Lab) -> None:
     assert lab.training_job(name) == before
 
 
+def test_it_serves_every_namespace_that_it_is_given(lab: Lab, other: Lab) -> None:
+    lab.start(TRAINYARD_NAMESPACES=f"{lab.namespace},{other.namespace}")
+    succeed(lab, lab.submit())
+    succeed(other, other.submit())
+    name = other.submit()
+    other.until(name, "Starting")
+    other.patch(name, cancel=True)
+    other.until(name, "Cancelled")
+    assert lab.rest.get(f"{lab.training_jobs}/{name}") is None
+
+
 def test_a_verdict_is_in_the_status_and_told(lab: Lab) -> None:
     lab.start()
     name = lab.submit(gate={"floor": 0.9})

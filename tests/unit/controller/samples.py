@@ -17,7 +17,7 @@ RESOURCES = {
 }
 
 SETTINGS = Settings(
-    namespace="lab",
+    namespaces=("lab",),
     trainer_image="registry/trainer:1",
     trainer_service_account="trainer",
     s3_secret="s3-keys",

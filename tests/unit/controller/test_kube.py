@@ -49,7 +49,7 @@ async def api(script: Script) -> AsyncIterator[Api]:
     async with TestServer(app) as server:
         configuration.host = str(server.make_url("")).rstrip("/")
         async with client.ApiClient(configuration) as api_client:
-            yield Api(api_client, "lab")
+            yield Api(api_client)
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ async def test_what_a_failure_means(
 ) -> None:
     script.then(status)
     with pytest.raises(error, match=f"PATCH .*/jobs/a: {status} it is {status}"):
-        await api.patch_job("a", {})
+        await api.patch_job("lab", "a", {})
     assert len(script.requests) == 1
 
 
 async def test_the_server_may_say_when_to_come_back(api: Api, script: Script) -> None:
     script.then(429, **{"Retry-After": "7"})
     with pytest.raises(UnavailableError) as raised:
-        await api.list_jobs()
+        await api.list_jobs("lab")
     assert raised.value.retry_after == 7
 
 
@@ -86,31 +86,31 @@ async def test_no_answer_at_all_is_unavailable() -> None:
     configuration.host = "http://127.0.0.1:1"
     async with client.ApiClient(configuration) as api_client:
         with pytest.raises(UnavailableError):
-            await Api(api_client, "lab").get_job("a")
+            await Api(api_client).get_job("lab", "a")
 
 
 async def test_what_is_not_there_is_none(api: Api, script: Script) -> None:
     script.then(404)
-    assert await api.get_job("a") is None
+    assert await api.get_job("lab", "a") is None
 
 
 async def test_without_the_crd_it_says_so(api: Api, script: Script) -> None:
     script.then(404).then(200, {"items": []})
     with pytest.raises(RefusedError, match=r"CRD trainingjobs\.trainyard\.dev is not installed"):
-        await api.require_crd()
-    await api.require_crd()
+        await api.require_crd("lab")
+    await api.require_crd("lab")
 
 
 async def test_a_listing_is_read_to_its_end(api: Api, script: Script) -> None:
     script.then(200, {"items": [{"n": 1}], "metadata": {"continue": "more"}})
     script.then(200, {"items": [{"n": 2}], "metadata": {}})
-    assert await api.list_jobs() == [{"n": 1}, {"n": 2}]
+    assert await api.list_jobs("lab") == [{"n": 1}, {"n": 2}]
     assert "continue=more" in script.requests[1][1]
 
 
 async def test_our_own_job_under_its_name_is_a_success(api: Api, script: Script) -> None:
     script.then(409).then(200, JOB)
-    assert await api.create_job(JOB) == JOB
+    assert await api.create_job("lab", JOB) == JOB
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ async def test_any_other_job_under_its_name_is_not(
 ) -> None:
     script.then(409).then(*found)
     with pytest.raises(error):
-        await api.create_job(JOB)
+        await api.create_job("lab", JOB)
 
 
 async def test_jobs_are_deleted_with_their_pods_and_only_the_one_meant(
@@ -139,7 +139,7 @@ async def test_jobs_are_deleted_with_their_pods_and_only_the_one_meant(
 ) -> None:
     script.then(200, {}).then(404).then(409)
     for _ in range(3):
-        await api.delete_job("a", uid="u")
+        await api.delete_job("lab", "a", uid="u")
     assert script.requests[0][2] == {
         "propagationPolicy": "Background",
         "preconditions": {"uid": "u"},
@@ -149,12 +149,12 @@ async def test_jobs_are_deleted_with_their_pods_and_only_the_one_meant(
 async def test_a_delete_that_fails_is_tried_again(api: Api, script: Script) -> None:
     script.then(500)
     with pytest.raises(UnavailableError):
-        await api.delete_job("a", uid="u")
+        await api.delete_job("lab", "a", uid="u")
 
 
 async def test_an_event_that_is_there_is_posted(api: Api, script: Script) -> None:
     script.then(409)
-    await api.create_event({})
+    await api.create_event("lab", {})
 
 
 async def test_quota_is_told_from_other_refusals() -> None:

@@ -4,7 +4,7 @@ from trainyard_controller.settings import Settings
 from trainyard_controller.watches import kopf_settings
 
 REQUIRED = {
-    "TRAINYARD_NAMESPACE": "lab",
+    "TRAINYARD_NAMESPACES": "lab,research",
     "TRAINYARD_TRAINER_IMAGE": "trainer:1",
     "TRAINYARD_TRAINER_SERVICE_ACCOUNT": "trainer",
     "TRAINYARD_S3_SECRET": "s3",
@@ -23,6 +23,7 @@ def test_the_environment_is_read(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("TRAINYARD_IMAGE_PULL_SECRETS", "one, two,")
     environment.setenv("TRAINYARD_S3_ENDPOINT_URL", "")
     settings = Settings()
+    assert settings.namespaces == ("lab", "research")
     assert settings.image_pull_secrets == ("one", "two")
     assert settings.storage.endpoint_url is None
     assert settings.storage.bucket == "trainyard"

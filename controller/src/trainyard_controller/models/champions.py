@@ -150,7 +150,7 @@ class Champions:
         # No champion moves on the strength of a cache.
         if await self._records.is_outdated(model):
             return
-        for document in await self._api.list_runs(uid=model.uid):
+        for document in await self._api.list_runs(model.namespace, uid=model.uid):
             self._take(document)
         there = {run.name for run in self._runs.runs(model.uid)}
         judged = [name for name in model.status.judged if name in there]

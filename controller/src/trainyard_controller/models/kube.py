@@ -3,69 +3,72 @@
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
-from kubernetes.aio import client
 from trainyard_schema import names
 
-from trainyard_controller.client import Client, Document
+from trainyard_controller.client import Client, Document, collection
 from trainyard_controller.errors import RefusedError
+
+
+def _models(namespace: str) -> str:
+    return collection(namespace, names.API_VERSION, names.MODEL_PLURAL)
+
+
+def _training_jobs(namespace: str) -> str:
+    return collection(namespace, names.API_VERSION, names.PLURAL)
 
 
 class ModelApi(Client):
     """Requests about Models, and about TrainingJobs as their runs."""
 
-    def __init__(self, api_client: client.ApiClient, namespace: str) -> None:
-        super().__init__(api_client, namespace)
-        self._models = self._path(names.API_VERSION, names.MODEL_PLURAL)
-        self._training_jobs = self._path(names.API_VERSION, names.PLURAL)
-
-    async def require_crd(self) -> None:
+    async def require_crd(self, namespace: str) -> None:
         """Make sure that Models are served. Raises `RefusedError` if they are not."""
-        await self._require(self._models, plural=names.MODEL_PLURAL)
+        await self._require(_models(namespace), plural=names.MODEL_PLURAL)
 
-    def models(self) -> AsyncIterator[Document]:
+    def models(self, namespace: str) -> AsyncIterator[Document]:
         """All Models, read page by page."""
-        return self._iterate(self._models)
+        return self._iterate(_models(namespace))
 
-    async def get_model(self, name: str) -> Document | None:
+    async def get_model(self, namespace: str, name: str) -> Document | None:
         """The Model, or None if there is none."""
-        return await self._get(f"{self._models}/{quote(name)}")
+        return await self._get(f"{_models(namespace)}/{quote(name)}")
 
     async def replace_status(
-        self, *, name: str, uid: str, resource_version: str, status: Document
+        self, namespace: str, name: str, *, uid: str, resource_version: str, status: Document
     ) -> Document:
         """Write the whole status. Raises `ConflictError` if the object has changed since."""
         return await self._replace_status(
-            self._models,
+            _models(namespace),
             kind=names.MODEL_KIND,
             resource=names.MODEL_PLURAL,
+            namespace=namespace,
             name=name,
             uid=uid,
             resource_version=resource_version,
             status=status,
         )
 
-    async def list_runs(self, *, uid: str | None = None) -> list[Document]:
+    async def list_runs(self, namespace: str, *, uid: str | None = None) -> list[Document]:
         """The TrainingJobs of all Models, or of the one with this uid."""
         label = names.MODEL_UID_LABEL
         selector = label if uid is None else f"{label}={uid}"
-        return await self._list(self._training_jobs, labelSelector=selector)
+        return await self._list(_training_jobs(namespace), labelSelector=selector)
 
-    async def create_run(self, training_job: Document) -> Document:
+    async def create_run(self, namespace: str, training_job: Document) -> Document:
         """Create the TrainingJob, or find the same one.
 
         Raises `RefusedError` where the API server does not want it, or the name belongs to
         something else, `ConflictError` where the one with our name is being deleted.
         """
         return await self._create_owned(
-            self._training_jobs, resource=names.PLURAL, body=training_job
+            _training_jobs(namespace), resource=names.PLURAL, body=training_job
         )
 
-    async def cancel_run(self, name: str) -> Document | None:
+    async def cancel_run(self, namespace: str, name: str) -> Document | None:
         """Have the TrainingJob cancelled; None if there is none any more."""
         try:
             return await self._write(
                 "PATCH",
-                f"{self._training_jobs}/{quote(name)}",
+                f"{_training_jobs(namespace)}/{quote(name)}",
                 resource=names.PLURAL,
                 body={"spec": {"cancel": True}},
             )
@@ -74,6 +77,8 @@ class ModelApi(Client):
                 raise
             return None
 
-    async def delete_run(self, name: str, *, uid: str) -> None:
+    async def delete_run(self, namespace: str, name: str, *, uid: str) -> None:
         """Delete this TrainingJob. That it is gone already is no error."""
-        await self._delete(f"{self._training_jobs}/{quote(name)}", resource=names.PLURAL, uid=uid)
+        await self._delete(
+            f"{_training_jobs(namespace)}/{quote(name)}", resource=names.PLURAL, uid=uid
+        )

@@ -123,7 +123,7 @@ class ModelReconciler:
         # By now the status tells of all runs that may be cleared away.
         judged = [run for run in self._runs.runs(model.uid) if run.name in model.status.judged]
         for run in beyond_limits(judged, spec.history_limits):
-            await self._api.delete_run(run.name, uid=run.uid)
+            await self._api.delete_run(*run.key, uid=run.uid)
             self._runs.drop_training_job(run.key, run.uid)
         if plan.look_again:
             wait = (plan.look_again - self._now()).total_seconds()
@@ -131,7 +131,7 @@ class ModelReconciler:
         return True
 
     async def _read_runs(self, model: Model) -> None:
-        for document in await self._api.list_runs(uid=model.uid):
+        for document in await self._api.list_runs(model.namespace, uid=model.uid):
             self._take(document)
 
     def _take(self, document: Document) -> None:
@@ -140,14 +140,14 @@ class ModelReconciler:
             self._run_queue.add((document["metadata"]["namespace"], document["metadata"]["name"]))
 
     async def _cancel(self, model: Model, name: str) -> None:
-        cancelled = await self._api.cancel_run(name)
+        cancelled = await self._api.cancel_run(model.namespace, name)
         if cancelled is not None:
             log.info("run cancelled", key="/".join(model.key), run=name)
             self._take(cancelled)
 
     async def _create(self, model: Model, spec: ModelSpec, start: Start) -> Problem | None:
         try:
-            created = await self._api.create_run(build_run(model, spec, start))
+            created = await self._api.create_run(model.namespace, build_run(model, spec, start))
         except RefusedError as error:
             log.warning("run refused", key="/".join(model.key), error=str(error))
             message = f"the TrainingJob {start.name} cannot be created: {error}"

@@ -33,7 +33,7 @@ class Records:
 
     async def is_outdated(self, model: Model) -> bool:
         """Look at the API server. If the Model is not as it is there, it comes again, as it is."""
-        live = await self._api.get_model(model.name)
+        live = await self._api.get_model(*model.key)
         if live is None:
             self._cache.drop(model.key, model.uid)
         elif self._cache.put(live):
@@ -50,7 +50,7 @@ class Records:
         """
         try:
             fresh = await self._api.replace_status(
-                name=model.name,
+                *model.key,
                 uid=model.uid,
                 resource_version=model.resource_version,
                 status=status.to_dict(),
