@@ -121,8 +121,12 @@ class Lab:
     @property
     def reconciliations(self) -> int:
         """How often this process of the operator has looked at an object, of either kind."""
+        return self.observations("trainyard_reconcile_duration_seconds")
+
+    def observations(self, histogram: str) -> int:
+        """How often this process of the operator has observed something, with any label."""
         text = httpx.get(f"http://127.0.0.1:{self._port}/metrics").text
-        counts = re.findall(r"(?m)^trainyard_reconcile_duration_seconds_count\S* (\S+)", text)
+        counts = re.findall(rf"(?m)^{histogram}_count\S* (\S+)", text)
         return int(sum(float(count) for count in counts))
 
     def submit(self, **spec: Any) -> str:
