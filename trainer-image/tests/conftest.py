@@ -282,7 +282,7 @@ def wait_for_units(process: subprocess.Popen[str], port: int, units: int) -> int
         assert process.poll() is None, process.communicate()
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/progress", timeout=2) as answer:
-                done = RunProgress.model_validate_json(answer.read()).progress.done
+                done = RunProgress.model_validate_json(answer.read()).done
         except OSError:
             # Not there yet, or too busy to answer in time.
             done = None

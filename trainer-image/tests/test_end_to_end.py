@@ -187,7 +187,9 @@ def test_progress_and_metrics_are_served(
     with urllib.request.urlopen("http://127.0.0.1:18097/progress", timeout=2) as answer:
         document = RunProgress.model_validate_json(answer.read())
     assert document.stage == "Training"
-    assert 10 <= document.progress.percent < 85
+    assert list(document.stage_seconds) == ["Downloading", "Validating", "Training"]
+    assert document.total == 10000
+    assert document.stops_early
     with urllib.request.urlopen("http://127.0.0.1:18097/metrics", timeout=2) as answer:
         text = answer.read().decode()
     assert 'trainyard_trainer_stage{stage="Training"} 1.0' in text

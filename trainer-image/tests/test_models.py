@@ -31,8 +31,7 @@ def _train(
     dataset = training.validate(pa.Table.from_pandas(frame, preserve_index=False), SPEC, seed)
     given = validate_hyperparameters((model_type,), SMALL[model_type])[model_type]
     learner = training.learner_for(dataset, model_type, given, seed=seed, threads=threads)
-    units = learner.implementation.planned_units(learner.hyperparameters)
-    history = training.History(lambda done, total: None, 1, units)
+    history = training.History(lambda done, total: None, 1, given.planned_units)
     model = training.fit(learner, dataset, dataset.training, history.reporter("final"))
     history.finish_fit()
     return model, dataset, history

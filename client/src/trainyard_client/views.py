@@ -34,6 +34,7 @@ class Progress(View):
     done: int | None = None
     total: int | None = None
     eta_seconds: int | None = Field(default=None, description="None while unknown.")
+    stale: bool = Field(default=False, description="The trainer has not been heard for 30 s.")
     updated_at: datetime | None = None
 
 

@@ -12,6 +12,7 @@ from trainyard_controller.objects import (
     slim_job,
     slim_pod,
 )
+from trainyard_controller.past import PastRuns
 
 LAST_WORDS_SECONDS = 4.0
 """How much later than a listing the watch may tell how a pod ended."""
@@ -41,6 +42,7 @@ class Cache:
         self._jobs: dict[str, Document] = {}
         self._pods: dict[str, dict[str, Document]] = {}
         self._gone_pods: dict[str, dict[str, Document]] = {}
+        self.past = PastRuns()
         self._clock = clock
         self._missed: dict[str, float] = {}
         """When pods that are still known were first missing in a listing, by their uid."""
@@ -82,6 +84,7 @@ class Cache:
             self._runs.setdefault(fresh.model_uid, {})[fresh.key] = fresh
         if fresh.finished:
             self._gone_pods.pop(fresh.uid, None)
+            self.past.note(document)
         return True
 
     def drop_training_job(self, key: Key, uid: str) -> None:

@@ -58,6 +58,12 @@ WATCH_MISSES = Counter(
     "Changes that a resync found before the watch did.",
     ["kind"],
 )
+ETA_ERROR = Histogram(
+    "trainyard_eta_error_ratio",
+    "Error of the end predicted at a share of a run's time, in durations of the run.",
+    ["share"],
+    buckets=(0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2),
+)
 
 
 def count_training_jobs(training_jobs: Iterable[TrainingJob]) -> None:

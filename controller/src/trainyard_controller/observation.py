@@ -14,11 +14,13 @@ from trainyard_schema import (
     TrainingJobSpec,
     Verdict,
 )
-from trainyard_schema.run import RunProgress
 
-from trainyard_controller import leaderboard, pods, verdicts
+from trainyard_controller import leaderboard, pods, progress, verdicts
+from trainyard_controller.estimate import Estimate
 from trainyard_controller.objects import Document, TrainingJob
+from trainyard_controller.past import PastRun
 from trainyard_controller.pods import PodFailure, Problem
+from trainyard_controller.progress import Heard
 from trainyard_controller.queue.standing import kueue_queue
 from trainyard_controller.queue.wait import Wait
 
@@ -33,8 +35,12 @@ class Observation:
     pods: Sequence[Document] = ()
     gone_pods: Sequence[Document] = ()
     """Pods that existed and no longer do, as last seen: what they left still counts."""
-    reports: Mapping[ModelType, RunProgress] = field(default_factory=dict)
-    """The latest words of the running trainers."""
+    heard: Mapping[ModelType, Heard] = field(default_factory=dict)
+    """The latest words of the trainers."""
+    silent: bool = False
+    """Whether a running trainer has not been heard for long."""
+    past: Mapping[ModelType, Sequence[PastRun]] = field(default_factory=dict)
+    """The latest runs of the same work."""
     refusal: Problem | None = None
     """Why the API server refuses the Job, or the Job's pods."""
     wait: Wait | None = None
@@ -68,10 +74,15 @@ class Observation:
         return any(pods.is_running(pod) for pod in self.pods)
 
     @cached_property
-    def running(self) -> dict[ModelType, RunProgress]:
+    def running(self) -> dict[ModelType, Heard]:
         """The words of those trainers that run now."""
         kinds = {pods.model_type(pod, self.spec) for pod in self.pods if pods.is_running(pod)}
-        return {kind: report for kind, report in self.reports.items() if kind in kinds}
+        return {kind: heard for kind, heard in self.heard.items() if kind in kinds}
+
+    @cached_property
+    def estimates(self) -> dict[ModelType, Estimate]:
+        """How far those trainers are."""
+        return progress.estimates(self.running, self.past, gated=self.spec.gate is not None)
 
     @cached_property
     def _merged(self) -> tuple[list[ModelVersion], list[Metric]]:

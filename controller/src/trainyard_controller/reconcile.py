@@ -162,7 +162,11 @@ class Reconciler:
                 job=job,
                 pods=known,
                 gone_pods=self._cache.gone_pods(training_job.uid),
-                reports=self._poller.reports(known),
+                heard=self._poller.heard(known),
+                silent=self._poller.silent(known),
+                past=self._cache.past.by_type(
+                    *training_job.key, training_job.spec, spec.model_types
+                ),
                 refusal=refusal,
                 wait=wait,
                 now=self._now(),

@@ -11,6 +11,7 @@ from trainyard_controller import verdicts
 from trainyard_controller.announce import announcement
 from trainyard_controller.cache import Cache
 from trainyard_controller.errors import ConflictError, RefusedError
+from trainyard_controller.eta_error import EtaErrors
 from trainyard_controller.events import post_events
 from trainyard_controller.kube import Api
 from trainyard_controller.metrics import TRAINING_JOBS_FINISHED
@@ -46,11 +47,13 @@ class Recorder:
         self._now = now
         self._written: dict[Key, float] = {}
         self._noticed: dict[Key, float] = {}
+        self._eta_errors = EtaErrors()
 
     def forget(self, key: Key) -> None:
         """Drop what is remembered of a TrainingJob of which nothing more will be written."""
         self._written.pop(key, None)
         self._noticed.pop(key, None)
+        self._eta_errors.forget(key)
 
     async def write(self, training_job: TrainingJob, status: TrainingJobStatus) -> None:
         """Write the status, and tell of it, unless it is there already or can wait.
@@ -83,6 +86,7 @@ class Recorder:
         self._written[key] = time.monotonic()
         self._noticed.pop(key, None)
         self._cache.put_training_job(fresh)
+        self._eta_errors.note(key, status, self._now())
         log.info("status", phase=status.phase, reason=status.reason, message=status.message)
         await self._announce(training_job, status)
         if status.phase in TERMINAL_PHASES:

@@ -79,16 +79,20 @@ def _job_name(seen: Observation, stands: Outcome) -> str | None:
 
 
 def _progress(seen: Observation, stands: Outcome) -> Progress | None:
+    previous = seen.training_job.status.progress
+    if stands.phase is Phase.SUCCEEDED:
+        return progress.complete(previous, seen.models, stands.completion_time or seen.now)
+    if not seen.running:
+        return progress.unheard(previous, runs=seen.trainer_runs, silent=seen.silent)
     ended = {*seen.uploaded, *(failure.model_type for failure in seen.failures)}
-    combined = progress.combine(
+    return progress.combine(
         seen.spec.model_types,
         done=frozenset(ended - seen.running.keys()),
-        reports=seen.running,
-        previous=seen.training_job.status.progress,
+        heard=seen.running,
+        judged=seen.estimates,
+        silent=seen.silent,
+        previous=previous,
     )
-    if stands.phase is Phase.SUCCEEDED:
-        return progress.complete(combined, stands.completion_time or seen.now)
-    return combined
 
 
 def _last_failure(seen: Observation) -> LastFailure | None:

@@ -117,10 +117,14 @@ def _detail(status: TrainingJobStatus) -> str:
     progress = status.progress
     if status.reason:
         return f"{status.reason}: {status.message}"
-    if progress is None or progress.total is None:
+    if progress is None:
         return ""
-    left = f", {progress.eta_seconds} s left" if progress.eta_seconds is not None else ""
-    return f"{progress.done} of {progress.total} {progress.unit}{left}"
+    told = []
+    if progress.total is not None:
+        told.append(f"{progress.done} of {progress.total} {progress.unit}")
+    if progress.eta_seconds is not None:
+        told.append(f"{progress.eta_seconds} s left")
+    return ", ".join(told)
 
 
 def report(status: TrainingJobStatus) -> None:

@@ -48,6 +48,7 @@ from trainyard_schema.spec import (
 from trainyard_schema.status import (
     LOWER_IS_BETTER,
     TERMINAL_PHASES,
+    UNITS,
     Condition,
     ConditionType,
     LastFailure,
@@ -68,6 +69,7 @@ __all__ = [
     "GUIDES",
     "LOWER_IS_BETTER",
     "TERMINAL_PHASES",
+    "UNITS",
     "Action",
     "Candidate",
     "Champion",

@@ -33,6 +33,16 @@ class XGBoostHyperparameters(_Hyperparameters):
     reg_lambda: float = Field(default=1.0, ge=0, le=1e6)
     max_bin: int = Field(default=256, ge=2, le=4096)
 
+    @property
+    def planned_units(self) -> int:
+        """Boosting rounds at most."""
+        return self.n_estimators
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether fewer rounds may do."""
+        return self.early_stopping_rounds > 0
+
 
 class RandomForestHyperparameters(_Hyperparameters):
     """Parameters of scikit-learn's `RandomForestClassifier` and `RandomForestRegressor`."""
@@ -50,6 +60,16 @@ class RandomForestHyperparameters(_Hyperparameters):
     """Features looked at for each split: a rule, a share of them, or null for all. auto: sqrt for
     classes; for numbers a third, or all where small forests do better with them.
     """
+
+    @property
+    def planned_units(self) -> int:
+        """Trees."""
+        return self.n_estimators
+
+    @property
+    def stops_early(self) -> bool:
+        """All trees are grown."""
+        return False
 
 
 class NeuralNetHyperparameters(_Hyperparameters):
@@ -70,6 +90,16 @@ class NeuralNetHyperparameters(_Hyperparameters):
     max_epochs: int = Field(default=200, ge=1, le=10_000)
     patience: int = Field(default=10, ge=1, le=1000)
     """Epochs without improvement on the validation part before training stops."""
+
+    @property
+    def planned_units(self) -> int:
+        """Epochs at most."""
+        return self.max_epochs
+
+    @property
+    def stops_early(self) -> bool:
+        """The net always watches its validation loss."""
+        return True
 
 
 Hyperparameters = XGBoostHyperparameters | RandomForestHyperparameters | NeuralNetHyperparameters

@@ -8,7 +8,7 @@ from pydantic import Field
 from trainyard_schema.base import Model
 from trainyard_schema.hyperparameters import validate_hyperparameters
 from trainyard_schema.spec import CrossValidation, DataSpec, Gate, ModelType, TrainingJobSpec
-from trainyard_schema.status import Metric, ModelVersion, Progress, Reason, Stage, Verdict
+from trainyard_schema.status import Metric, ModelVersion, Reason, Seconds, Stage, Verdict
 
 EXIT_CODES: Mapping[Reason, int] = {
     Reason.INVALID_SPEC: 64,
@@ -72,13 +72,29 @@ class RunConfig(Model):
     image: str
     requester: str | None = None
 
+    @property
+    def folds(self) -> int:
+        """Fits of the cross-validation; 0 without one."""
+        return self.cross_validation.folds if self.cross_validation else 0
+
 
 class RunProgress(Model):
     """What the pod serves on `/progress`."""
 
     model_type: ModelType
     stage: Stage
-    progress: Progress
+    stage_seconds: dict[Stage, Seconds] = Field(
+        description="How long each stage took; the present one, so far."
+    )
+    share: float = Field(
+        ge=0, le=1, description="Of the present stage; 0 where it cannot be told until it is over."
+    )
+    total: int = Field(ge=0, description="Rounds, trees or epochs of all fits, at most.")
+    stops_early: bool = Field(description="Whether less than `total` may do.")
+    done: int | None = Field(default=None, ge=0, description="Absent until training begins.")
+    rate: float | None = Field(
+        default=None, gt=0, description="Units a second, smoothed. Absent while unknown."
+    )
 
 
 class RunResult(Model):

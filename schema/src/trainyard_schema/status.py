@@ -1,5 +1,6 @@
 """`TrainingJob.status`: what the operator found out. Phase, stage and reason are closed enums."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Generic, Literal, TypeVar
@@ -131,17 +132,36 @@ class ProgressUnit(StrEnum):
     EPOCHS = "epochs"
 
 
-class Progress(Model):
-    """How far a run is. For several model types: the mean percent, and the units of the slowest."""
+UNITS: Mapping[ModelType, ProgressUnit] = {
+    ModelType.XGBOOST: ProgressUnit.ROUNDS,
+    ModelType.RANDOM_FOREST: ProgressUnit.TREES,
+    ModelType.NEURAL_NET: ProgressUnit.EPOCHS,
+}
 
-    percent: int = Field(ge=0, le=100)
+
+class Progress(Model):
+    """How far a run is. For several model types: the mean percent, and the units of the one that is
+    behind.
+    """
+
+    percent: int = Field(ge=0, le=100, description="Of the run's time. It never falls.")
     unit: ProgressUnit | None = None
     done: int | None = Field(default=None, ge=0)
-    total: int | None = Field(default=None, ge=0)
-    eta_seconds: int | None = Field(default=None, ge=0, description="Absent while unknown.")
-    updated_at: datetime
+    total: int | None = Field(
+        default=None, ge=0, description="At most: early stopping may make it less."
+    )
+    eta_seconds: int | None = Field(
+        default=None,
+        ge=0,
+        description="From updatedAt to the end of the run. Absent while unknown.",
+    )
+    stale: bool | None = Field(
+        default=None, description="true: a trainer that runs has not been heard for 30 s."
+    )
+    updated_at: datetime = Field(description="When the trainer was heard that said this.")
 
 
+Seconds = Annotated[float, Field(ge=0)]
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "rmse", "mae"})
 """Metrics that measure an error; of all others more is better."""
 
@@ -174,6 +194,16 @@ class ModelVersion(Model):
         default=None, description="true: saved when the run was cancelled. It is never promoted."
     )
     duration_seconds: float = Field(ge=0, description="From the trainer's start to the manifest.")
+    stage_seconds: dict[Stage, Seconds] | None = Field(
+        default=None,
+        description="How long each stage took. Absent where nothing was trained, or where the "
+        "attempt went on from a checkpoint.",
+    )
+    units: int | None = Field(
+        default=None,
+        ge=0,
+        description="Rounds, trees or epochs that were trained, those of all folds included.",
+    )
 
 
 class Verdict(Model):

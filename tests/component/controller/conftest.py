@@ -139,9 +139,11 @@ class Lab:
     @property
     def reconciliations(self) -> int:
         """How often this process of the operator has looked at an object, of either kind."""
-        counts = re.findall(
-            r"(?m)^trainyard_reconcile_duration_seconds_count\S* (\S+)", self.metrics
-        )
+        return self.observations("trainyard_reconcile_duration_seconds")
+
+    def observations(self, histogram: str) -> int:
+        """How often this process of the operator has observed something, with any label."""
+        counts = re.findall(rf"(?m)^{histogram}_count\S* (\S+)", self.metrics)
         return int(sum(float(count) for count in counts))
 
     def submit(self, labels: dict[str, str] | None = None, **spec: Any) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
+from trainyard_client.cli.progress import plain_line
+from trainyard_client.views import Job
 from trainyard_devtools.repo import ROOT
 
 from .api import Answer, Api, event, job, problem
@@ -244,6 +246,18 @@ def test_the_exit_code_tells_the_end(
     assert "churn  Running  40 %  4 of 10 rounds, 6 s left\n" in done.out
     silent = trainyard(*words, "-o", "name")
     assert (silent.code, silent.out) == (code, "churn\n")
+
+
+def test_a_bar_tells_what_is_known_and_that_it_is_old() -> None:
+    def told(**progress: Any) -> str:
+        document = job(phase="Running", progress={"percent": 40, **progress})
+        return plain_line(Job.model_validate(document))
+
+    heard = "2026-11-20T11:00:05+01:00"
+    assert told(eta_seconds=64, updated_at=heard) == "churn  Running  40 %  64 s left"
+    assert told(done=4, total=10, unit="trees", stale=True, updated_at=heard) == (
+        "churn  Running  40 %  4 of 10 trees, not heard since 10:00:05 UTC"
+    )
 
 
 def test_the_exit_code_tells_that_time_is_over(api: Api, trainyard: Trainyard) -> None:

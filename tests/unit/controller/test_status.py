@@ -1,18 +1,20 @@
 """Whole statuses for the typical moments of a run, and single facts for the rest."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from trainyard_controller.objects import TrainingJob
 from trainyard_controller.observation import Observation
 from trainyard_controller.pods import Problem
+from trainyard_controller.progress import Heard
 from trainyard_controller.status import desired_status, rejected_status
 from trainyard_schema import (
     GUIDES,
     ModelType,
     Reason,
     RunResult,
+    Stage,
     TrainingJobSpec,
     TrainingJobStatus,
 )
@@ -38,6 +40,7 @@ from .samples import (
 
 XGBOOST, FOREST, NET = ModelType
 STAMP = "2026-11-23T09:05:00Z"
+HEARD = NOW - timedelta(seconds=1)
 
 
 def status_of(one: TrainingJob, **seen: Any) -> dict[str, Any]:
@@ -60,19 +63,20 @@ def condition(kind: str, status: str, reason: str, message: str = "") -> dict[st
     }
 
 
-def report(kind: ModelType, percent: int, stage: str = "Training") -> RunProgress:
-    return RunProgress.model_validate(
-        {
-            "modelType": kind,
-            "stage": stage,
-            "progress": {
-                "percent": percent,
-                "unit": "rounds",
-                "done": percent,
-                "total": 100,
-                "updatedAt": "2026-11-23T09:04:59Z",
-            },
-        }
+def said(kind: ModelType, done: int, stage: str = "Training") -> Heard:
+    """The word of a trainer that has done so much of 100."""
+    return Heard(
+        report=RunProgress(
+            model_type=kind,
+            stage=Stage(stage),
+            stage_seconds={Stage.DOWNLOADING: 2.0, Stage(stage): 10.0},
+            share=done / 100,
+            total=100,
+            stops_early=False,
+            done=done,
+            rate=5.0,
+        ),
+        time=HEARD,
     )
 
 
@@ -135,15 +139,16 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("its trainer runs", {"job": job(), "pods": [running()]}, RUNNING),
     (
         "its trainer tells of progress",
-        {"job": job(), "pods": [running()], "reports": {XGBOOST: report(XGBOOST, 40)}},
+        {"job": job(), "pods": [running()], "heard": {XGBOOST: said(XGBOOST, 40)}},
         {
             **RUNNING,
             "stage": "Training",
             "progress": {
-                "percent": 40,
+                "percent": 50,
                 "unit": "rounds",
                 "done": 40,
                 "total": 100,
+                "etaSeconds": 12,
                 "updatedAt": "2026-11-23T09:04:59Z",
             },
         },
@@ -264,6 +269,51 @@ def test_a_run_that_has_what_it_should_have_is_left_as_it_is() -> None:
         NOW.timestamp() + 60, NOW.tzinfo)) == RUNNING  # fmt: skip
 
 
+def test_a_run_whose_trainer_is_not_heard_is_stale_as_long_as_it_is_not() -> None:
+    heard = {XGBOOST: said(XGBOOST, 40)}
+    known = status_of(training_job(), job=job(), pods=[running()], heard=heard)
+    one = training_job(status=known)
+    stale = known["progress"] | {"stale": True}
+    del stale["etaSeconds"]
+    for words in (heard, {}):
+        status = status_of(one, job=job(), pods=[running()], heard=words, silent=True)
+        assert status["progress"] == stale
+        assert (
+            status_of(
+                training_job(status=status), job=job(), pods=[running()], heard=words, silent=True
+            )
+            == status
+        )
+    again = status_of(training_job(status=status), job=job(), pods=[running()], heard=heard)
+    assert again["progress"] == known["progress"]
+
+
+def test_without_a_trainer_nobody_knows_when_the_run_ends() -> None:
+    known = status_of(
+        training_job(), job=job(), pods=[running()], heard={XGBOOST: said(XGBOOST, 40)}
+    )
+    status = status_of(training_job(status=known), job=job(), pods=[terminated(75, "503")])
+    assert status["progress"]["percent"] == 50
+    assert "etaSeconds" not in status["progress"]
+
+
+def test_success_tells_the_units_that_were_trained() -> None:
+    known = status_of(
+        training_job(), job=job(), pods=[running()], heard={XGBOOST: said(XGBOOST, 40)}
+    )
+    left = RunResult.model_validate({"version": version_of(XGBOOST) | {"units": 57}})
+    status = status_of(
+        training_job(status=known), job=job(COMPLETE), pods=[terminated(0, left.to_json())]
+    )
+    assert status["progress"] == {
+        "percent": 100,
+        "unit": "rounds",
+        "done": 57,
+        "total": 57,
+        "updatedAt": "2026-11-23T09:04:00Z",
+    }
+
+
 class TestAll:
     """modelType all: three pods of one Job."""
 
@@ -309,9 +359,9 @@ class TestAll:
 
     def test_progress_is_the_mean_and_the_units_of_the_slowest(self) -> None:
         seen = [self.PODS[0], running(1), running(2)]
-        reports = {FOREST: report(FOREST, 50), NET: report(NET, 20, "Validating")}
-        status = status_of(training_job(modelType="all"), job=job(), pods=seen, reports=reports)
-        assert (status["progress"]["percent"], status["progress"]["done"]) == (56, 20)
+        heard = {FOREST: said(FOREST, 50), NET: said(NET, 20, "Validating")}
+        status = status_of(training_job(modelType="all"), job=job(), pods=seen, heard=heard)
+        assert (status["progress"]["percent"], status["progress"]["done"]) == (53, 20)
         assert status["stage"] == "Validating"
 
 

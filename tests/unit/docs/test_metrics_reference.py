@@ -30,6 +30,6 @@ def test_a_metric_follows_the_conventions(name: str) -> None:
     assert re.fullmatch(r"trainyard_[a-z_]+", name)
     assert family.documentation.endswith(".")
     if family.type == "histogram" or "age" in name or "duration" in name:
-        assert name.endswith("_seconds")
+        assert name.endswith(("_seconds", "_ratio"))
     # A label of an object's own would make a series for each.
     assert not {"name", "uid", "job", "pod", "namespace"} & set(METRICS[name]._labelnames)

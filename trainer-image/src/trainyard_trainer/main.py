@@ -78,7 +78,7 @@ def read_config() -> tuple[RunConfig, ModelType, Hyperparameters]:
 
 def _run(interruption: Interruption, log_file: Path) -> RunResult:
     config, model_type, hyperparameters = read_config()
-    tracker = ProgressTracker(model_type)
+    tracker = ProgressTracker(model_type, hyperparameters, fits=config.folds + 1, started=_STARTED)
     server.serve(tracker, int(os.environ.get(PORT_ENV, TRAINER_PORT)))
     if model_type == ModelType.XGBOOST:
         # xgboost imports scikit-learn where it is installed, for estimators that are not used here:

@@ -4,14 +4,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from trainyard_schema import RunConfig
+from trainyard_schema import UNITS, RunConfig
 from trainyard_schema.artifacts import DataSource
 
 from trainyard_trainer.continuation import Parent
 from trainyard_trainer.evidence import Evidence
 from trainyard_trainer.evidence.importance import METHODS
 from trainyard_trainer.evidence.svg import shorten
-from trainyard_trainer.progress import UNITS
 from trainyard_trainer.target import Task
 from trainyard_trainer.training import Dataset, Evaluation, TrainedModel
 from trainyard_trainer.version_files import VersionSchema

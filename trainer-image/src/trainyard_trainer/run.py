@@ -30,8 +30,10 @@ def execute(attempt: Attempt) -> RunResult:
     # The table and the model are gone when this returns: the gate gets their memory.
     result = _train(attempt)
     version = result.version
-    if attempt.config.gate is None or version is None or version.partial:
+    if version is None:
         return result
+    if attempt.config.gate is None or version.partial:
+        return result.model_copy(update={"version": attempt.tracker.timed(version)})
     from trainyard_trainer.gate.stage import judge_version  # noqa: PLC0415
 
     attempt.enter(Stage.JUDGING)
@@ -39,7 +41,8 @@ def execute(attempt: Attempt) -> RunResult:
         attempt.config, version, threads=attempt.threads, interruption=attempt.interruption
     )
     attempt.tracker.advance(1.0)
-    return result.model_copy(update={"verdict": verdict})
+    timed = attempt.tracker.timed(version)
+    return result.model_copy(update={"version": timed, "verdict": verdict})
 
 
 def _train(attempt: Attempt) -> RunResult:
@@ -102,10 +105,10 @@ def _fit(
     attempt.enter(Stage.VALIDATING)
     dataset, learner = _validate(attempt, given, version)
     parent = given.parent.model if given.parent else None
-    folds = config.cross_validation.folds if config.cross_validation else 0
+    folds = config.folds
 
     attempt.enter(Stage.TRAINING)
-    units = learner.implementation.planned_units(learner.hyperparameters)
+    units = learner.hyperparameters.planned_units
     history = training.History(attempt.tracker.count, folds + 1, units)
     validated = training.cross_validate(learner, dataset, folds, history, parent) if folds else {}
     final = FinalFit(
@@ -123,6 +126,8 @@ def _fit(
         folder=scratch,
         saves=config.on_cancel == "save",
     )
+    if final.resume is not None:
+        attempt.tracker.resume()
     model = training.fit(
         learner, dataset, dataset.training, final.report, parent, checkpoints=final
     )

@@ -26,24 +26,31 @@ class _ProgressCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         document = self._tracker.document()
-        progress = document.progress
 
         def gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
             return GaugeMetricFamily(f"trainyard_trainer_{name}", text, value=value)
 
-        yield gauge("progress_ratio", "Share of the run that is done.", progress.percent / 100)
+        yield gauge("stage_progress_ratio", "Share of the stage that is done.", document.share)
         yield gauge("uptime_seconds", "Since the trainer started.", time.monotonic() - self._since)
-        if progress.done is not None and progress.total is not None:
-            yield gauge("units_done", "Rounds, trees or epochs done.", progress.done)
-            yield gauge("units_planned", "Rounds, trees or epochs at most.", progress.total)
-        if progress.eta_seconds is not None:
-            yield gauge("eta_seconds", "Longest time that training may take.", progress.eta_seconds)
+        yield gauge("units_planned", "Rounds, trees or epochs at most.", document.total)
+        if document.done is not None:
+            yield gauge("units_done", "Rounds, trees or epochs done.", document.done)
+        if document.rate is not None:
+            yield gauge("units_per_second", "Rounds, trees or epochs, smoothed.", document.rate)
         stages = GaugeMetricFamily(
             "trainyard_trainer_stage", "1 for the stage that the run is in.", labels=["stage"]
         )
         for stage in Stage:
             stages.add_metric([stage.value], float(stage == document.stage))
         yield stages
+        seconds = GaugeMetricFamily(
+            "trainyard_trainer_stage_duration_seconds",
+            "How long each stage took; the present one, so far.",
+            labels=["stage"],
+        )
+        for stage, value in document.stage_seconds.items():
+            seconds.add_metric([stage.value], value)
+        yield seconds
 
 
 def serve(tracker: ProgressTracker, port: int) -> ThreadingHTTPServer | None:

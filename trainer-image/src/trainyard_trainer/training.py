@@ -65,12 +65,14 @@ class History:
     units_per_fit: int
     records: list[dict[str, Any]] = field(default_factory=list)
     _finished_fits: int = 0
+    _finished_units: int = 0
+    _done: int = 0
+    """Units of the present fit."""
 
     def resume(self, records: Sequence[dict[str, Any]]) -> None:
         """Take over what an earlier attempt of the next fit has told."""
         self.records.extend(records)
-        done = self._finished_fits * self.units_per_fit + records[-1]["done"]
-        self.on_units(done, self.fits * self.units_per_fit)
+        self._tell(records[-1]["done"])
 
     def reporter(self, fit: str) -> models.Report:
         """The callback of one fit."""
@@ -82,16 +84,20 @@ class History:
             self.records.append(
                 {"fit": fit, "done": done, "total": total, "seconds": elapsed, **losses}
             )
-            self.on_units(
-                self._finished_fits * self.units_per_fit + done, self.fits * self.units_per_fit
-            )
+            self._tell(done)
 
         return report
 
     def finish_fit(self) -> None:
-        """A fit is over; early stopping may have left units undone."""
+        """A fit is over. What early stopping left undone is no longer to be done."""
         self._finished_fits += 1
-        self.on_units(self._finished_fits * self.units_per_fit, self.fits * self.units_per_fit)
+        self._finished_units += self._done
+        self._tell(0)
+
+    def _tell(self, done: int) -> None:
+        self._done = done
+        planned = (self.fits - self._finished_fits) * self.units_per_fit
+        self.on_units(self._finished_units + done, self._finished_units + planned)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 import math
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from trainyard_schema import Metric as StoredMetric
 from trainyard_schema import (
     ModelType,
@@ -74,7 +74,12 @@ class Progress(View):
     unit: ProgressUnit | None
     done: int | None
     total: int | None
-    eta_seconds: int | None = Field(description="Null while unknown.")
+    eta_seconds: int | None = Field(
+        description="From `updated_at` to the end of the run. Null while unknown."
+    )
+    stale: Annotated[bool, BeforeValidator(bool)] = Field(
+        description="The trainer runs, but has not been heard for 30 s."
+    )
     updated_at: datetime
 
 

@@ -1,6 +1,7 @@
 """Trainings as they go on: bars on a terminal, lines elsewhere."""
 
 import sys
+from datetime import UTC
 from types import TracebackType
 from typing import Final, Self
 
@@ -8,6 +9,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from trainyard_client.cli.output import clean, console
 from trainyard_client.views import Job, Status
+from trainyard_client.views import Progress as JobProgress
 
 _COMPLETE: Final = 100
 
@@ -86,7 +88,15 @@ def detail(job: Job) -> str:
         return clean(f"{job.reason}: {job.message}")
     if job.ended:
         return clean(job.message)
-    if progress is None or progress.total is None:
-        return ""
-    left = f", {progress.eta_seconds} s left" if progress.eta_seconds is not None else ""
-    return clean(f"{progress.done} of {progress.total} {progress.unit or ''}".rstrip() + left)
+    return clean(_how_far(progress)) if progress else ""
+
+
+def _how_far(progress: JobProgress) -> str:
+    told = []
+    if progress.total is not None:
+        told.append(f"{progress.done} of {progress.total} {progress.unit or ''}".rstrip())
+    if progress.eta_seconds is not None:
+        told.append(f"{progress.eta_seconds} s left")
+    if progress.stale and progress.updated_at is not None:
+        told.append(f"not heard since {progress.updated_at.astimezone(UTC):%H:%M:%S} UTC")
+    return ", ".join(told)

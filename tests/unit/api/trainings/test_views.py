@@ -127,6 +127,7 @@ def test_a_training_that_has_succeeded() -> None:
             "done": 312,
             "total": 312,
             "eta_seconds": None,
+            "stale": False,
             "updated_at": "2026-11-20T10:00:29Z",
         },
         "attempts": 1,

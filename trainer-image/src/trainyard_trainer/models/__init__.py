@@ -99,9 +99,6 @@ class Implementation(Protocol):
         model is to continue from one that learned from other rows.
         """
 
-    def planned_units(self, hyperparameters: Any) -> int:
-        """Rounds, trees or epochs at most."""
-
     def fit(
         self,
         shape: Shape,

@@ -123,11 +123,6 @@ def validation_share(
     return _VALIDATION_SHARE if hyperparameters.early_stopping_rounds else 0.0
 
 
-def planned_units(hyperparameters: XGBoostHyperparameters) -> int:
-    """Boosting rounds at most."""
-    return hyperparameters.n_estimators
-
-
 def fit(
     shape: Shape,
     train: Part,

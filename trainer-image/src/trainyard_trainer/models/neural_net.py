@@ -171,11 +171,6 @@ def validation_share(
     return _VALIDATION_SHARE
 
 
-def planned_units(hyperparameters: NeuralNetHyperparameters) -> int:
-    """Epochs at most."""
-    return hyperparameters.max_epochs
-
-
 def _tensors(
     task: Task, part: Part, center: float, scale: float
 ) -> tuple[torch.Tensor, torch.Tensor]:

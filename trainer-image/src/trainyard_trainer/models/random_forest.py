@@ -147,11 +147,6 @@ def validation_share(
     return 0.0 if small and not continued else _VALIDATION_SHARE
 
 
-def planned_units(hyperparameters: RandomForestHyperparameters) -> int:
-    """Trees."""
-    return hyperparameters.n_estimators
-
-
 def fit(
     shape: Shape,
     train: Part,
