@@ -186,13 +186,7 @@ class Admission:
     def _slots(self, now: datetime) -> Iterator[Held]:
         for key in self._held:
             training_job = self._cache.training_job(key)
-            yield key[0], self._left(training_job, now) if training_job else None
-
-    def _left(self, training_job: TrainingJob, now: datetime) -> float | None:
-        started = training_job.status.start_time
-        elapsed = (now - started).total_seconds() if started else 0.0
-        expected = self._durations.expected(training_job, elapsed=elapsed)
-        return None if expected is None else expected - elapsed
+            yield key[0], self._durations.left(training_job, now) if training_job else None
 
     def _first_place(self, key: Key) -> Place | None:
         if key not in self._places and self._clock() - self._looked_at >= LOOK_SECONDS:

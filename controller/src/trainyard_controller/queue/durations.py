@@ -62,6 +62,19 @@ class Durations:
         found = model.typical(elapsed)
         return of_type.typical(elapsed) if found is None else found
 
+    def left(self, training_job: TrainingJob, now: datetime) -> float | None:
+        """Seconds until a run that has been let go ends; None: unknown.
+
+        Its own estimate knows the present; where there is none, past runs tell.
+        """
+        status = training_job.status
+        progress, started = status.progress, status.start_time
+        if progress is not None and progress.eta_seconds is not None and not progress.stale:
+            return max(0.0, progress.eta_seconds - (now - progress.updated_at).total_seconds())
+        elapsed = (now - started).total_seconds() if started else 0.0
+        expected = self.expected(training_job, elapsed=elapsed)
+        return None if expected is None else expected - elapsed
+
 
 def _kind(training_job: TrainingJob) -> tuple[str, str, str]:
     return training_job.namespace, training_job.model, training_job.model_type or ""

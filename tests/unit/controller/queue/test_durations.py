@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import pytest
 from trainyard_controller.objects import TrainingJob
 from trainyard_controller.queue.durations import Durations
 
-from ..samples import training_job_document
+from ..samples import NOW, training_job_document
 
 
 def run(uid: str, *, model: str = "churn", model_type: str = "xgboost") -> dict[str, Any]:
@@ -69,3 +70,40 @@ def test_a_run_that_takes_longer_than_usual_is_compared_with_longer_ones() -> No
     assert durations.expected(waiting(), elapsed=60) == (2 + 30) * 60 / 2
     assert durations.expected(waiting(), elapsed=600) == 1800
     assert durations.expected(waiting(), elapsed=1800) is None
+
+
+def running(**progress: Any) -> TrainingJob:
+    """Since five minutes."""
+    document = run("running")
+    document["status"] = {"phase": "Running", "startTime": "2026-11-23T09:00:00Z"}
+    if progress:
+        document["status"]["progress"] = {"percent": 50, **progress}
+    return TrainingJob.from_document(document)
+
+
+@pytest.mark.parametrize(
+    ("progress", "left"),
+    [
+        ({}, 300),
+        ({"etaSeconds": 90, "updatedAt": "2026-11-23T09:04:50Z"}, 80),
+        ({"etaSeconds": 5, "updatedAt": "2026-11-23T09:04:50Z"}, 0),
+        ({"etaSeconds": 90, "updatedAt": "2026-11-23T09:01:00Z", "stale": True}, 300),
+        ({"updatedAt": "2026-11-23T09:04:50Z"}, 300),
+    ],
+)
+def test_what_is_left_of_a_run_is_its_own_estimate_or_that_of_past_runs(
+    progress: dict[str, Any], left: float
+) -> None:
+    durations = Durations()
+    durations.note(finished("1", 10))
+    assert durations.left(running(**progress), NOW) == left
+
+
+def test_what_is_left_is_unknown_without_either() -> None:
+    assert Durations().left(running(), NOW) is None
+
+
+def test_a_run_that_has_yet_to_start_takes_its_whole_time() -> None:
+    durations = Durations()
+    durations.note(finished("1", 10))
+    assert durations.left(waiting(), NOW) == 600
