@@ -52,7 +52,9 @@ def _error(status: int, text: str, *, what: str, retry_after: str | None) -> Api
     message = f"{what}: {status} {reason[:2000]}"
     if status == 409:
         return ConflictError(message)
-    if status in (401, 408, 429) or status >= 500:
+    # The API server is well then, and the one who must be asked is not.
+    webhook_is_away = "failed calling webhook" in reason
+    if status in (401, 408, 429) or (status >= 500 and not webhook_is_away):
         seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
         return UnavailableError(message, retry_after=seconds)
     return RefusedError(message, status=status)

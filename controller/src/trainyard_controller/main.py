@@ -20,6 +20,7 @@ from trainyard_controller.duty import Duty
 from trainyard_controller.election import Elector, LeadershipLostError
 from trainyard_controller.errors import ApiError
 from trainyard_controller.health import Health, Role, StaleError
+from trainyard_controller.jobs import Jobs
 from trainyard_controller.kube import Api
 from trainyard_controller.leases import Leases
 from trainyard_controller.lifecycle import StopSignal, serve
@@ -125,8 +126,9 @@ async def run(settings: Settings) -> None:
             instance=instance,
         )
         store = ObjectStore(settings.storage, fence)
+        jobs = Jobs(api=api, cache=cache, queue=queue, settings=settings)
         reconcile = Reconciler(
-            api=api,
+            jobs=jobs,
             cache=cache,
             queue=queue,
             poller=poller,
@@ -153,7 +155,7 @@ async def run(settings: Settings) -> None:
         def begin() -> None:
             health.role = Role.LEADER
             if elector is not None:
-                reconcile.take_over(cache.unfinished())
+                jobs.take_over(cache.unfinished())
                 # Those that wait for something come before the many that have ended.
                 by_end = sorted(cache.training_jobs(), key=lambda one: one.finished)
                 queue.restart(one.key for one in by_end)

@@ -234,6 +234,22 @@ class Lab:
             {"status": {"phase": phase, "containerStatuses": [container]}},
         )
 
+    def unschedulable(self, name: str, message: str) -> None:
+        """What the scheduler would say of the pod."""
+        condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+        self.rest.patch(
+            f"{self.core}/pods/{self.pod(name)['metadata']['name']}/status",
+            {"status": {"conditions": [{**condition, "message": message}]}},
+        )
+
+    def bind(self, name: str, index: int = 0) -> dict[str, Any]:
+        """Give the pod to a node: it then stays until its kubelet has stopped it."""
+        pod = self.pod(name, index)
+        metadata = {"name": pod["metadata"]["name"]}
+        path = f"{self.core}/pods/{metadata['name']}/binding"
+        self.rest.post(path, {"metadata": metadata, "target": {"name": "node"}})
+        return pod
+
     def run_pod(self, name: str, index: int = 0) -> dict[str, Any]:
         pod = self.pod(name, index)
         self.set_pod(pod, "Running", {"running": {"startedAt": _now()}})

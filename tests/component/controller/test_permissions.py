@@ -18,7 +18,7 @@ from ..control_plane import OPERATOR, ControlPlane, wait_for
 from .conftest import Lab
 from .models import ModelLab
 from .rbac import LEASE, granted
-from .test_operator import succeed
+from .results import succeed
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(300)]
 

@@ -14,7 +14,7 @@ from trainyard_schema import ModelType, names
 from ..control_plane import ControlPlane, wait_for
 from .conftest import Lab
 from .rbac import LEASE
-from .test_operator import result, succeed
+from .results import result, succeed
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(180)]
 
