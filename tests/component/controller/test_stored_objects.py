@@ -17,7 +17,7 @@ from trainyard_schema.model_crd import model_custom_resource_definition
 from ..control_plane import Rest, wait_for
 from .conftest import Lab
 from .models import ModelLab
-from .test_operator import succeed
+from .results import succeed
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(180)]
 
