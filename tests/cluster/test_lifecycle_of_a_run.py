@@ -105,7 +105,8 @@ def test_a_pod_that_is_deleted_as_it_starts_is_replaced(kube: Kube, submit: Subm
 def test_the_trainer_has_an_init(kube: Kube, running: Run) -> None:
     """The kernel would keep SIGTERM from a process 1 that does not listen yet."""
     [pod] = running.pods
-    assert pod.metadata and pod.metadata.name
+    assert pod.metadata
+    assert pod.metadata.name
     process = kube.kubectl("exec", pod.metadata.name, "--", "cat", "/proc/1/comm")
     assert process.strip() == "tini"
 

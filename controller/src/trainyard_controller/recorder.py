@@ -127,6 +127,7 @@ def _matters(before: TrainingJobStatus, after: TrainingJobStatus) -> bool:
             status.phase or Phase.PENDING,
             status.reason,
             status.observed_generation,
+            status.oom_retries,
             [
                 (condition.type, condition.status)
                 for condition in status.conditions

@@ -176,10 +176,8 @@ class FakeApi:
                 "name": name,
                 "uid": hashlib.sha256(name.encode()).hexdigest(),
                 "creationTimestamp": f"2026-01-01T00:01:{len(self.pods):02}Z",
-                "labels": {
-                    names.UID_LABEL: self.stored[job]["metadata"]["uid"],
-                    names.COMPLETION_INDEX_ANNOTATION: str(index),
-                },
+                "labels": {names.UID_LABEL: self.stored[job]["metadata"]["uid"]},
+                "annotations": {names.COMPLETION_INDEX_ANNOTATION: str(index)},
             },
             "status": {
                 "containerStatuses": [{"name": names.TRAINER_CONTAINER, "state": {state: {}}}]
