@@ -1,6 +1,6 @@
 """The Job of a TrainingJob in the cluster: created, suspended, deleted, and looked at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 import structlog
@@ -51,6 +51,11 @@ class Jobs:
         self._settings = settings
         self._now = now
         self._refusals: dict[str, Problem] = {}
+        self._inherited: set[str] = set()
+
+    def take_over(self, unfinished: Iterable[TrainingJob]) -> None:
+        """Begin where another operator left off: what it did last may not have been told yet."""
+        self._inherited = {one.uid for one in unfinished}
 
     def forget(self, training_job: TrainingJob) -> None:
         """Drop what is remembered of a TrainingJob that has ended."""
@@ -114,13 +119,15 @@ class Jobs:
         return changed, self._cache.job(training_job)
 
     async def _is_outdated(self, training_job: TrainingJob) -> bool:
-        if self._now() - training_job.created < timedelta(seconds=SURELY_SEEN_SECONDS):
+        young = self._now() - training_job.created < timedelta(seconds=SURELY_SEEN_SECONDS)
+        if young and training_job.uid not in self._inherited:
             return False
         live = await self._api.get_training_job(*training_job.key)
         if live is None:
             self._cache.drop_training_job(training_job.key, training_job.uid)
         elif self._cache.put_training_job(live):
             self._queue.add(training_job.key)
+        self._inherited.discard(training_job.uid)
         return self._cache.training_job(training_job.key) is not training_job
 
     async def _create(
@@ -130,7 +137,7 @@ class Jobs:
         try:
             created = await self._api.create_job(training_job.namespace, manifest)
         except RefusedError as error:
-            log.warning("Job refused", key="/".join(training_job.key), error=str(error))
+            log.warning("Job refused", error=str(error))
             self._queue.add_after(training_job.key, REFUSED_RETRY_SECONDS)
             return None, job_refusal(error)
         self._cache.put_job(created)
