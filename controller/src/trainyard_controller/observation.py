@@ -43,9 +43,9 @@ class Observation:
 
     @cached_property
     def all_pods(self) -> list[Document]:
-        """The pods of every attempt of the present Job that is known."""
-        known = [*self.gone_pods, *self.pods]
-        return [pod for pod in known if pods.job_name(pod) == self.training_job.job_name]
+        """The pods of every attempt of the present Job that is known, also those it has lost."""
+        owners = (self.training_job.job_name, None)
+        return [pod for pod in [*self.gone_pods, *self.pods] if pods.job_name(pod) in owners]
 
     @cached_property
     def active_pods(self) -> list[Document]:

@@ -75,7 +75,7 @@ def model_type(pod: Document, spec: TrainingJobSpec) -> ModelType | None:
 
 
 def job_name(pod: Document) -> str | None:
-    """The name of the Job that the pod belongs to."""
+    """The name of the Job that the pod belongs to; None where the Job went without its pods."""
     for owner in pod["metadata"].get("ownerReferences") or []:
         if owner["kind"] == "Job":
             return str(owner["name"])

@@ -450,6 +450,12 @@ class TestJobGone:
         status = status_of(training_job(status=RUNNING), pods=[running()])
         assert (status["phase"], status["reason"]) == ("Running", "JobDeleted")
 
+    def test_nor_where_it_went_without_them(self) -> None:
+        orphan = running()
+        orphan["metadata"]["ownerReferences"] = []
+        status = status_of(training_job(status=RUNNING), pods=[orphan])
+        assert (status["phase"], status["reason"]) == ("Running", "JobDeleted")
+
     def test_and_not_for_a_run_whose_models_are_all_there(self) -> None:
         status = status_of(training_job(status=RUNNING), gone_pods=[succeeded(XGBOOST, "0.8")])
         assert status["phase"] == "Succeeded"
