@@ -126,8 +126,8 @@ class Reconciler:
         if _stops_pods(status):
             # Pods that go before the watches have begun are never told of.
             self._queue.add_after(training_job.key, STOPPING_LOOK_SECONDS)
-        if _stops_pods(status) or status.phase in TERMINAL_PHASES:
-            # The last word is not said on the strength of a cache.
+        if _stops_pods(status) or _decides(training_job, status):
+            # What is final is not said on the strength of a cache.
             changed, job = await self._jobs.read_live(training_job)
             if changed:
                 status = self._status(training_job, spec, job, refusal, wait)
@@ -137,8 +137,8 @@ class Reconciler:
         if left is not None and left > 0:
             self._queue.add_after(training_job.key, left)
         await self._write(training_job, status)
-        if has_given_up(status) and not has_given_up(training_job.status):
-            # It is on record now, so that the Job can go.
+        if _decides(training_job, status):
+            # It is on record now, and what follows from it can be done.
             self._queue.add(training_job.key)
 
     async def _write(self, training_job: TrainingJob, status: TrainingJobStatus) -> None:
@@ -191,4 +191,13 @@ def _stops_pods(status: TrainingJobStatus) -> bool:
     """Whether the run waits for its pods to stop, and then ends."""
     return status.phase is Phase.CANCELLING or (
         has_given_up(status) and status.phase not in TERMINAL_PHASES
+    )
+
+
+def _decides(training_job: TrainingJob, status: TrainingJobStatus) -> bool:
+    """Whether the status has what is not taken back, and what the operator then acts on."""
+    return (
+        status.phase in TERMINAL_PHASES
+        or has_given_up(status) > has_given_up(training_job.status)
+        or len(status.oom_retries or []) > training_job.raises
     )

@@ -132,6 +132,7 @@ def _matters(before: TrainingJobStatus, after: TrainingJobStatus) -> bool:
             status.reason,
             status.observed_generation,
             status.job_name,
+            status.oom_retries,
             [
                 (condition.type, condition.status)
                 for condition in status.conditions

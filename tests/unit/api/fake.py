@@ -169,17 +169,23 @@ class FakeApi:
         self._waiting.clear()
 
     def put_pod(
-        self, name: str, job: str, *, index: int = 0, state: str = "running", lines: int = 0
+        self,
+        name: str,
+        job: str,
+        *,
+        index: int = 0,
+        state: str = "running",
+        lines: int = 0,
+        types: str = "",
     ) -> None:
+        named = {names.MODEL_TYPES_ANNOTATION: types} if types else {}
         self.pods[name] = {
             "metadata": {
                 "name": name,
                 "uid": hashlib.sha256(name.encode()).hexdigest(),
                 "creationTimestamp": f"2026-01-01T00:01:{len(self.pods):02}Z",
-                "labels": {
-                    names.UID_LABEL: self.stored[job]["metadata"]["uid"],
-                    names.COMPLETION_INDEX_ANNOTATION: str(index),
-                },
+                "labels": {names.UID_LABEL: self.stored[job]["metadata"]["uid"]},
+                "annotations": {names.COMPLETION_INDEX_ANNOTATION: str(index), **named},
             },
             "status": {
                 "containerStatuses": [{"name": names.TRAINER_CONTAINER, "state": {state: {}}}]
