@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace, TracebackType
 from typing import Any, Self, cast
 
-from kubernetes.aio.client import ApiException, CoreV1Api, CustomObjectsApi
+from kubernetes.aio.client import ApiException, CustomObjectsApi
 from trainyard_api.cluster import Cluster
 from trainyard_api.cluster.cache import ObjectCache
+from trainyard_api.cluster.core import CoreApi
 from trainyard_schema import names
 
 Fault = Callable[[str], None]
@@ -193,9 +194,7 @@ class FakeApi:
         }
         self.printed[name] = [f"{name} line {number + 1}\n".encode() for number in range(lines)]
 
-    async def list_namespaced_pod_without_preload_content(
-        self, _: str, *, label_selector: str, **__: Any
-    ) -> Any:
+    async def list_pods(self, _: str, *, label_selector: str, **__: Any) -> Any:
         self._begin("list pods")
         wanted = dict(item.split("=") for item in label_selector.split(","))
         items = [
@@ -203,9 +202,7 @@ class FakeApi:
         ]
         return _answered(200, read=lambda: _said(json.dumps({"items": items})))
 
-    async def read_namespaced_pod_log_without_preload_content(
-        self, pod: str, _: str, *, container: str, **__: Any
-    ) -> Any:
+    async def read_pod_log(self, _: str, pod: str, *, container: str, **__: Any) -> Any:
         self._begin("log")
         assert container == names.TRAINER_CONTAINER
         if pod not in self.pods:
@@ -264,7 +261,7 @@ class FakeCluster(Cluster):
     def __init__(self, api: FakeApi) -> None:
         super().__init__("trainyard")
         self._api = cast("CustomObjectsApi", api)
-        self._core = cast("CoreV1Api", api)
+        self._core = cast("CoreApi", api)
 
     async def __aenter__(self) -> Self:
         return self
