@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,9 @@ import httpx
 import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from trainyard_schema import names
+from trainyard_schema.crd import custom_resource_definition
+from trainyard_schema.model_crd import model_custom_resource_definition
 
 T = TypeVar("T")
 ADMIN, API, OPERATOR = "admin", "api", "operator"
@@ -209,6 +213,15 @@ def control_plane(binary: Path, folder: Path) -> Iterator[ControlPlane]:
         manager = _controller_manager(binary, kubeconfigs[ADMIN])
         stack.enter_context(program(manager, folder / "kube-controller-manager.log"))
         yield plane
+
+
+def serve_kinds(plane: ControlPlane) -> None:
+    """Have the control plane serve TrainingJobs and Models."""
+    for crd in (custom_resource_definition(), model_custom_resource_definition()):
+        plane.rest.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
+        plural = crd["spec"]["names"]["plural"]
+        path = f"/apis/{names.API_VERSION}/namespaces/default/{plural}"
+        wait_for(f"the CRD of {plural} is served", partial(plane.rest.serves, path))
 
 
 def _start_etcd(stack: ExitStack, binary: Path, folder: Path) -> str:

@@ -129,10 +129,10 @@ class Reconciler:
         if _stops_pods(status) or _decides(training_job, status):
             # What is final is not said on the strength of a cache.
             changed, job = await self._jobs.read_live(training_job)
-            if changed:
-                status = self._status(training_job, spec, job, refusal, wait)
-                if status.phase not in TERMINAL_PHASES:
-                    self._queue.add(training_job.key)
+            # What is no news by then may be what a watch told while this was asked for.
+            status = self._status(training_job, spec, job, refusal, wait)
+            if changed and status.phase not in TERMINAL_PHASES:
+                self._queue.add(training_job.key)
         left = seconds_left(spec, status.pending_since, self._now())
         if left is not None and left > 0:
             self._queue.add_after(training_job.key, left)

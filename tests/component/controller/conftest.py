@@ -271,13 +271,6 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@pytest.fixture(scope="session")
-def s3() -> Iterator[S3Server]:
-    server = S3Server()
-    yield server
-    server.stop()
-
-
 def _lab(kubernetes: ControlPlane, s3: S3Server, folder: Path) -> Lab:
     rest = kubernetes.rest
     namespace = f"lab-{secrets.token_hex(4)}"
