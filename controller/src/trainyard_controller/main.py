@@ -42,9 +42,9 @@ async def _prime(api: Api, model_api: ModelApi, cache: Cache, namespace: str) ->
     await model_api.require_crd(namespace)
     for training_job in await model_api.list_runs(namespace):
         cache.put_training_job(training_job)
-    for job in await api.list_jobs(namespace):
+    async for job in api.jobs(namespace):
         cache.put_job(job)
-    for pod in await api.list_pods(namespace):
+    async for pod in api.pods(namespace):
         cache.put_pod(pod)
 
 

@@ -146,8 +146,11 @@ class Reconciler:
         if cancelling:
             # Pods that go before the watches have begun are never told of.
             self._queue.add_after(training_job.key, CANCELLING_LOOK_SECONDS)
-        if cancelling or status.phase in TERMINAL_PHASES:
-            # The last word is not said on the strength of a cache.
+        # A Job that has ended with every version in its pods' last words cannot become less, and
+        # the API server would look through all pods of the namespace for those of this run. Any
+        # other last word is not said on the strength of a cache.
+        complete = status.phase is Phase.SUCCEEDED and job is not None
+        if cancelling or (status.phase in TERMINAL_PHASES and not complete):
             changed, job = await self._read_live(training_job)
             if changed:
                 status = self._status(training_job, spec, job, refusal)
