@@ -18,8 +18,8 @@ from trainyard_controller.workqueue import WorkQueue
 
 SETTLE_SECONDS = 2.0
 """How long a change that can wait is kept back, for a greater one may follow."""
-FIRST_SECONDS = 0.1
-"""How long the news of a new Job is kept back, so that it does not hold up the Job's pods."""
+FIRST_SECONDS = 1.0
+"""How long the news of a new Job is kept back: by then its pod may run, which is greater news."""
 
 log = structlog.get_logger(__name__)
 
