@@ -10,7 +10,7 @@ from kubernetes.aio import client
 from trainyard_schema import names
 
 from trainyard_controller.cache import Cache
-from trainyard_controller.client import load_configuration
+from trainyard_controller.client import PAGE_SIZE, load_configuration
 from trainyard_controller.models.cache import ModelCache
 from trainyard_controller.objects import Key, owning_model
 from trainyard_controller.workqueue import WorkQueue
@@ -66,7 +66,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.watching.inactivity_timeout = 70
     settings.watching.server_timeout = 600
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = PAGE_SIZE
     selector = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
     settings.watching.label_selectors["batch", "v1", "jobs"] = selector
     settings.watching.label_selectors["", "v1", "pods"] = selector

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections import defaultdict
@@ -42,6 +43,7 @@ def main() -> None:
     except BaseException:
         console.print(f"The logs are in {folder}", markup=False)
         raise
+    shutil.rmtree(folder)
     print(json.dumps(figures))  # noqa: T201 - plain, whatever the terminal's width
 
 
