@@ -94,6 +94,23 @@ def test_a_running_run_can_be_suspended(running: Run) -> None:
     running.wait_pods_gone()
 
 
+def test_a_pod_that_is_deleted_as_it_starts_is_replaced(kube: Kube, submit: Submit) -> None:
+    run = submit(modelType="neural-net", hyperparameters={"max_epochs": 30, "patience": 30})
+    until(lambda: any(pod.status and pod.status.phase == "Running" for pod in run.pods))
+    kube.kubectl("delete", "pod", "-l", run.selector, "--wait=false")
+    status = run.until_phase(Phase.SUCCEEDED)
+    assert status.attempts == 2
+
+
+def test_the_trainer_has_an_init(kube: Kube, running: Run) -> None:
+    """The kernel would keep SIGTERM from a process 1 that does not listen yet."""
+    [pod] = running.pods
+    assert pod.metadata
+    assert pod.metadata.name
+    process = kube.kubectl("exec", pod.metadata.name, "--", "cat", "/proc/1/comm")
+    assert process.strip() == "tini"
+
+
 def test_delete_removes_the_pod_with_the_operator_down(kube: Kube, running: Run) -> None:
     kube.kubectl("scale", CONTROLLER, "--replicas=0")
     kube.kubectl("wait", "pod", "-l", "app.kubernetes.io/component=controller", "--for=delete")

@@ -22,6 +22,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 T = TypeVar("T")
 ADMIN, API, OPERATOR = "admin", "api", "operator"
+AUDIT_LOG = "audit.jsonl"
+AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata", "users": [OPERATOR]}, {"level": "None"}],
+}
 _START_SECONDS = 90
 _STOP_SECONDS = 20
 
@@ -136,6 +143,8 @@ class ControlPlane:
     etcd: str
     kubeconfigs: dict[str, Path]
     rest: Rest
+    audit: Path
+    """What the operator asked for, a JSON object a line."""
 
     def __post_init__(self) -> None:
         self.apiserver = self.start_apiserver()
@@ -194,7 +203,7 @@ def control_plane(
 
         rest = Rest(url, tokens[ADMIN])
         stack.callback(rest.close)
-        plane = ControlPlane(start_apiserver, etcd, kubeconfigs, rest)
+        plane = ControlPlane(start_apiserver, etcd, kubeconfigs, rest, folder / AUDIT_LOG)
         manager = [*_controller_manager(binary, kubeconfigs[ADMIN]), *manager_flags]
         stack.enter_context(program(manager, folder / "kube-controller-manager.log"))
         yield plane
@@ -233,6 +242,8 @@ def _apiserver(
         rows = csv.writer(file)
         rows.writerow([tokens[ADMIN], ADMIN, ADMIN, "system:masters"])
         rows.writerows([tokens[user], user, user] for user in (API, OPERATOR))
+    policy = folder / "audit-policy.yaml"
+    policy.write_text(yaml.safe_dump(AUDIT_POLICY))
     return [
         str(binary),
         "kube-apiserver",
@@ -247,6 +258,8 @@ def _apiserver(
         f"--service-account-signing-key-file={key_file}",
         "--service-cluster-ip-range=10.97.0.0/24",
         "--endpoint-reconciler-type=none",
+        f"--audit-policy-file={policy}",
+        f"--audit-log-path={folder / AUDIT_LOG}",
     ]
 
 

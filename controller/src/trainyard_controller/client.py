@@ -5,7 +5,7 @@ retried here, because the work queue retries whole reconciliations.
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -15,13 +15,18 @@ from kubernetes.aio import client, config
 from trainyard_schema import names
 
 from trainyard_controller.errors import ApiError, ConflictError, RefusedError, UnavailableError
-from trainyard_controller.metrics import API_WRITES
+from trainyard_controller.metrics import API_ERRORS, API_WRITES
+from trainyard_controller.resources import resource_of
 
 Document = dict[str, Any]
 
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 PAGE_SIZE = 200
-_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+def _verb(method: str, query: dict[str, str] | None) -> str:
+    return "list" if method == "GET" and query else _VERBS[method]
 
 
 async def load_configuration() -> client.Configuration:
@@ -49,7 +54,9 @@ def _error(status: int, text: str, *, what: str, retry_after: str | None) -> Api
     message = f"{what}: {status} {reason[:2000]}"
     if status == 409:
         return ConflictError(message)
-    if status in (401, 408, 429) or status >= 500:
+    # The API server is well then, and the one who must be asked is not.
+    webhook_is_away = "failed calling webhook" in reason
+    if status in (401, 408, 429) or (status >= 500 and not webhook_is_away):
         seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
         return UnavailableError(message, retry_after=seconds)
     return RefusedError(message, status=status)
@@ -63,6 +70,10 @@ async def connect() -> AsyncIterator[client.ApiClient]:
         yield api_client
 
 
+def unfenced() -> None:
+    """The fence of a process that is the only one."""
+
+
 def collection(namespace: str, group_version: str, plural: str) -> str:
     """The path of the objects of one kind in one namespace."""
     root = "/api" if group_version == "v1" else "/apis"
@@ -72,8 +83,10 @@ def collection(namespace: str, group_version: str, plural: str) -> str:
 class Client:
     """What all requests have in common."""
 
-    def __init__(self, api_client: client.ApiClient) -> None:
+    def __init__(self, api_client: client.ApiClient, fence: Callable[[], None] = unfenced) -> None:
+        """`fence` raises `UnavailableError` at a moment when this process must change nothing."""
         self._client = api_client
+        self._fence = fence
 
     async def _request(
         self,
@@ -95,8 +108,12 @@ class Client:
             response = await self._client.call_api(*request, _request_timeout=TIMEOUT)
             text = await response.response.text()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            API_ERRORS.labels(_verb(method, query), resource_of(path), "no_answer").inc()
             raise UnavailableError(f"{what}: {error or type(error).__name__}") from error
         if response.status >= 400:
+            if (method, response.status) != ("GET", 404):
+                code = str(response.status)
+                API_ERRORS.labels(_verb(method, query), resource_of(path), code).inc()
             raise _error(
                 response.status, text, what=what, retry_after=response.headers.get("Retry-After")
             )
@@ -107,6 +124,7 @@ class Client:
         self, method: str, path: str, *, resource: str, body: Document | None = None
     ) -> Document:
         """Every request that changes something passes here, so that they are counted."""
+        self._fence()
         API_WRITES.labels(_VERBS[method], resource).inc()
         return await self._request(method, path, body=body)
 

@@ -24,8 +24,3 @@ class RefusedError(ApiError):
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
         self.status = status
-
-    @property
-    def over_quota(self) -> bool:
-        """Whether a ResourceQuota is the cause."""
-        return self.status == 403 and "exceeded quota" in str(self)

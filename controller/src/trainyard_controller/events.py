@@ -22,5 +22,4 @@ async def post_events(
                 subject.namespace, build_event(subject, one, now, instance=instance)
             )
         except ApiError as error:
-            key = f"{subject.namespace}/{subject.name}"
-            log.warning("event not posted", key=key, error=str(error))
+            log.warning("event not posted", error=str(error))

@@ -121,11 +121,13 @@ def build_job(
         "completions": len(spec.model_types),
         "parallelism": len(spec.model_types),
         "backoffLimitPerIndex": spec.backoff_limit,
-        "podFailurePolicy": _pod_failure_policy(),
         "podReplacementPolicy": "Failed",
         "suspend": spec.suspend,
         "template": {"metadata": {"labels": labels}, "spec": _pod_spec(spec, run, settings)},
     }
+    if spec.backoff_limit > 0:
+        # Else the first failure of an index is its last, and nothing that happens is to be ignored.
+        job_spec["podFailurePolicy"] = _pod_failure_policy()
     if spec.active_deadline_seconds is not None:
         job_spec["activeDeadlineSeconds"] = spec.active_deadline_seconds
     return {

@@ -2,17 +2,25 @@
 
 import logging
 import sys
+from contextlib import AbstractContextManager
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+REFERENCE = ("kind", "namespace", "name", "uid")
+"""What each line about an object says of it."""
+
+
+def about(kind: str, key: tuple[str, str], uid: str | None) -> AbstractContextManager[None]:
+    """A block in which every line that this task logs has the reference of one object."""
+    values = (kind, *key, uid)
+    return structlog.contextvars.bound_contextvars(**dict(zip(REFERENCE, values, strict=True)))
+
 
 def _flatten_kopf(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Kopf says in an attribute of the record which object it speaks of."""
-    record = event.get("_record")
-    if reference := getattr(record, "k8s_ref", None):
-        event["kind"] = reference.get("kind")
-        event["key"] = f"{reference.get('namespace')}/{reference.get('name')}"
+    if reference := getattr(event.get("_record"), "k8s_ref", None):
+        event.update((name, reference.get(name)) for name in REFERENCE)
     return event
 
 

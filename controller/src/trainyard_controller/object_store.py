@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from trainyard_schema import StorageConfig
 
+from trainyard_controller.client import unfenced
 from trainyard_controller.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ class Entry:
 class ObjectStore:
     """One bucket. Requests run in threads; each ends within seconds, or raises `StoreError`."""
 
-    def __init__(self, storage: StorageConfig) -> None:
+    def __init__(self, storage: StorageConfig, fence: Callable[[], None] = unfenced) -> None:
+        """`fence` raises `UnavailableError` at a moment when this process must change nothing."""
+        self._fence = fence
         self.bucket = storage.bucket
         self._away_until = 0.0
         self._why_away = ""
@@ -96,6 +99,8 @@ class ObjectStore:
         return await self._put(key, body, etag)
 
     async def _put(self, key: str, body: bytes, etag: str | None) -> bool:
+        self._fence()
+
         def write() -> bool:
             try:
                 if etag is None:
@@ -129,6 +134,7 @@ class ObjectStore:
 
     async def delete(self, key: str) -> None:
         """Delete an object. That it is gone already is no error."""
+        self._fence()
         await self._call(lambda: self._client.delete_object(Bucket=self.bucket, Key=key))
 
     async def _call(self, function: Callable[[], T]) -> T:

@@ -112,7 +112,9 @@ def owning_model(document: Document) -> str | None:
 
 
 def _housekept(status: TrainingJobStatus) -> TrainingJobStatus:
-    return TrainingJobStatus(phase=status.phase, completion_time=status.completion_time)
+    return TrainingJobStatus(
+        phase=status.phase, reason=status.reason, completion_time=status.completion_time
+    )
 
 
 def _summed_up(status: TrainingJobStatus) -> TrainingJobStatus:

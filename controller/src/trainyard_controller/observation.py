@@ -111,7 +111,10 @@ class Observation:
     def failures(self) -> list[PodFailure]:
         """The failed attempts by time. A pod that was stopped on purpose has not failed."""
         stopped = self.spec.suspend or self.spec.cancel or _stops_pods(self.job)
-        gone = {pod["metadata"]["uid"] for pod in self.gone_pods}
+        # Such a pod may have been stopped on purpose before. But of a Job that has failed, the last
+        # one of an index is the one that it has failed for: what was suspended has had another.
+        failed = self.job is not None and _has_failed(self.job)
+        gone = set() if failed else {pod["metadata"]["uid"] for pod in self.gone_pods}
         found = []
         for pod in self.all_pods:
             failure = pods.failure(pod, self.spec)
@@ -121,6 +124,13 @@ class Observation:
             if not (interrupted and pod["metadata"]["uid"] in gone):
                 found.append(failure)
         return sorted(found, key=lambda failure: failure.time)
+
+
+def _has_failed(job: Document) -> bool:
+    return any(
+        (condition["type"], condition["status"]) == ("Failed", "True")
+        for condition in job["status"].get("conditions", [])
+    )
 
 
 def _stops_pods(job: Document | None) -> bool:

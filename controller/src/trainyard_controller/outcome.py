@@ -9,6 +9,12 @@ from trainyard_schema import ModelVersion, Phase, Reason
 from trainyard_controller import pods, verdicts
 from trainyard_controller.objects import Document, parse_time
 from trainyard_controller.observation import Observation
+from trainyard_controller.pending import (
+    has_given_up,
+    pending_since,
+    seconds_left,
+    waited_too_long,
+)
 from trainyard_controller.pods import Problem
 
 MESSAGE_LENGTH = 4096
@@ -26,7 +32,7 @@ class Outcome:
 
 def outcome(seen: Observation) -> Outcome:
     """The end of the run, or where it stands as long as it has none."""
-    return _end(seen) or _way(seen)
+    return _end(seen) or _patience(seen, _way(seen))
 
 
 def finished_condition(job: Document) -> Document | None:
@@ -71,13 +77,14 @@ def _end(seen: Observation) -> Outcome | None:
             return None
         message = "; ".join(["cancelled by spec.cancel", *map(_saved_message, seen.partial)])
         return Outcome(phase=Phase.CANCELLED, message=message, completion_time=seen.now)
-    if name is None or seen.active_pods:
+    if name is None or seen.active_pods or has_given_up(seen.training_job.status):
         return None
     return Outcome(
         phase=Phase.FAILED,
         reason=Reason.JOB_DELETED,
-        message=f"the Job {name} was deleted before it finished; "
-        "create a new TrainingJob to train again",
+        message=Problem(
+            reason=Reason.JOB_DELETED, message=f"the Job {name} was deleted before it finished"
+        ).advised,
         completion_time=seen.now,
     )
 
@@ -94,7 +101,7 @@ def _end_of_job(seen: Observation, job: Document) -> Outcome | None:
         problem = _deadline(seen)
     else:
         problem = _why_missing(seen, condition)
-    message = problem.message
+    message = problem.advised
     if seen.uploaded:
         message += f"; {uploaded_message(seen.models)}"
     return Outcome(
@@ -106,13 +113,10 @@ def _end_of_job(seen: Observation, job: Document) -> Outcome | None:
 
 
 def _deadline(seen: Observation) -> Problem:
-    message = (
-        f"not done within spec.activeDeadlineSeconds ({seen.spec.active_deadline_seconds} s): "
-        "allow more time, or ask for less, in a new TrainingJob"
-    )
+    message = f"not done within spec.activeDeadlineSeconds ({seen.spec.active_deadline_seconds} s)"
     before = seen.training_job.status
-    if before.reason is not None and before.message:
-        message += f"; last seen: {before.reason}: {before.message}"
+    if (cause := Problem.told(before.reason, before.message)) is not None:
+        message += f"; last seen: {cause.reason}: {cause.message}"
     return Problem(reason=Reason.DEADLINE_EXCEEDED, message=message)
 
 
@@ -147,9 +151,32 @@ def _way(seen: Observation) -> Outcome:
     return _with_pods(seen)
 
 
+def _patience(seen: Observation, way: Outcome) -> Outcome:
+    """The way, unless the run has waited too long on it. Then it ends when no pod is left."""
+    if seen.spec.cancel:
+        return way
+    before = seen.training_job.status
+    known = Problem.told(before.reason, before.message)
+    if known is not None and has_given_up(before):
+        problem = known
+    else:
+        since = pending_since(before, way.phase, seen.now)
+        left = seconds_left(seen.spec, since, seen.now)
+        if left is None or left > 0:
+            return way
+        problem = waited_too_long(seen.spec, Problem.told(way.reason, way.message) or known)
+    gone = seen.job is None and not seen.pods
+    return Outcome(
+        phase=Phase.FAILED if gone else way.phase,
+        reason=problem.reason,
+        message=problem.advised[:MESSAGE_LENGTH],
+        completion_time=seen.now if gone else None,
+    )
+
+
 def _without_pod(seen: Observation) -> Outcome:
     if seen.refusal is not None:
-        message = seen.refusal.message[:MESSAGE_LENGTH]
+        message = seen.refusal.advised[:MESSAGE_LENGTH]
         return Outcome(phase=Phase.PENDING, reason=seen.refusal.reason, message=message)
     if seen.job is None:
         return Outcome(phase=Phase.PENDING)
@@ -165,7 +192,7 @@ def _with_pods(seen: Observation) -> Outcome:
     return Outcome(
         phase=Phase.RUNNING if seen.trainer_runs else Phase.STARTING,
         reason=problem.reason if problem else None,
-        message=problem.message[:MESSAGE_LENGTH] if problem else _retrying(seen),
+        message=problem.advised[:MESSAGE_LENGTH] if problem else _retrying(seen),
     )
 
 

@@ -6,7 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
-from trainyard_schema import EXIT_CODES, ModelType, Reason, RunResult, TrainingJobSpec, names
+from trainyard_schema import (
+    EXIT_CODES,
+    GUIDES,
+    ModelType,
+    Reason,
+    RunResult,
+    TrainingJobSpec,
+    names,
+)
 from trainyard_schema.run import OOM_EXIT_CODE
 
 from trainyard_controller.objects import Document, parse_time
@@ -27,12 +35,28 @@ _CONFIG_REASONS = frozenset(
 )
 
 
+def _advice(reason: Reason) -> str:
+    return f"; {GUIDES[reason].advice}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Problem:
     """Why a run does not get on, or did not."""
 
     reason: Reason
     message: str
+
+    @property
+    def advised(self) -> str:
+        """The message, and what to do."""
+        return f"{self.message}{_advice(self.reason)}"
+
+    @classmethod
+    def told(cls, reason: Reason | None, message: str | None) -> "Problem | None":
+        """The problem that a status tells of in the words of `advised`, if it does."""
+        if reason is None:
+            return None
+        return cls(reason=reason, message=(message or "").removesuffix(_advice(reason)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,8 +157,7 @@ def _terminated_problem(
         limit = spec.resources.limits.memory
         return Problem(
             reason=Reason.OOM_KILLED,
-            message=f"{kind} was OOMKilled at its memory limit of {limit}: "
-            "raise spec.resources.limits.memory in a new TrainingJob",
+            message=f"{kind} was OOMKilled at its memory limit of {limit}",
         )
     if terminated.get("reason") in ("StartError", "ContainerCannotRun"):
         return Problem(
@@ -218,6 +241,6 @@ def waiting_problem(pod: Document) -> Problem | None:
         why = unscheduled.get("message", "").partition(". ")[0].rstrip(".")
         return Problem(
             reason=Reason.UNSCHEDULABLE,
-            message=f"no node takes the pod: {why}; ask for less in spec.resources, or wait",
+            message=f"no node takes the pod: {why}",
         )
     return None

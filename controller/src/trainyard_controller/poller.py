@@ -8,8 +8,9 @@ from pydantic import ValidationError
 from trainyard_schema import ModelType, names
 from trainyard_schema.run import RunProgress
 
+from trainyard_controller import log as logs
 from trainyard_controller.cache import Cache
-from trainyard_controller.objects import Document, Key
+from trainyard_controller.objects import Document, Key, owner_uid
 from trainyard_controller.workqueue import WorkQueue
 
 TIMEOUT = aiohttp.ClientTimeout(total=2)
@@ -60,7 +61,8 @@ class ProgressPoller:
                 text = await response.content.read(_MAX_BYTES)
             report = RunProgress.model_validate_json(text, extra="ignore")
         except (aiohttp.ClientError, TimeoutError, OSError, ValidationError) as error:
-            log.debug("no progress from the trainer", key="/".join(key), url=url, error=repr(error))
+            with logs.about(names.KIND, key, owner_uid(pod)):
+                log.debug("no progress from the trainer", url=url, error=repr(error))
             return
         uid = pod["metadata"]["uid"]
         if self._reports.get(uid) != report:

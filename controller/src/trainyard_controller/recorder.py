@@ -13,6 +13,7 @@ from trainyard_controller.cache import Cache
 from trainyard_controller.errors import ConflictError, RefusedError
 from trainyard_controller.events import post_events
 from trainyard_controller.kube import Api
+from trainyard_controller.metrics import TRAINING_JOBS_FINISHED
 from trainyard_controller.objects import Key, TrainingJob, utc_now
 from trainyard_controller.workqueue import WorkQueue
 
@@ -81,15 +82,10 @@ class Recorder:
         self._written[key] = time.monotonic()
         self._noticed.pop(key, None)
         self._cache.put_training_job(fresh)
-        log.info(
-            "status",
-            key="/".join(key),
-            phase=status.phase,
-            reason=status.reason,
-            message=status.message,
-        )
+        log.info("status", phase=status.phase, reason=status.reason, message=status.message)
         await self._announce(training_job, status)
         if status.phase in TERMINAL_PHASES:
+            TRAINING_JOBS_FINISHED.labels(status.phase, status.reason or "").inc()
             self._queue.add(key)
 
     def _wait(self, key: Key, before: TrainingJobStatus, after: TrainingJobStatus) -> float:

@@ -13,7 +13,7 @@ from trainyard_controller.metrics import WATCH_MISSES
 from trainyard_controller.models.cache import ModelCache
 from trainyard_controller.models.kube import ModelApi
 from trainyard_controller.objects import Key, TrainingJob
-from trainyard_controller.watches import JOBS, MODELS, PODS, TRAINING_JOBS, WatchClock
+from trainyard_controller.watchclock import JOBS, KINDS, MODELS, PODS, TRAINING_JOBS, WatchClock
 from trainyard_controller.workqueue import WorkQueue
 
 DELIVERY_SECONDS = 30.0
@@ -50,6 +50,9 @@ class Resync:
         self._interval = interval
         self._delivery = delivery
         self._missed: dict[str, float] = {}
+        for kind in KINDS:
+            # Else the first miss would be no increase.
+            WATCH_MISSES.labels(kind)
 
     @property
     def dead_watch_age(self) -> float:

@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     """Time between two comparisons of the unfinished TrainingJobs with the API server."""
     stale_seconds: float = Field(default=300.0, gt=0)
     """Age of a key, or of a change that a watch failed to deliver, at which the operator exits."""
+    lease_name: str = ""
+    """Lease by which several replicas agree who acts; empty: this is the only one."""
+    lease_seconds: float = Field(default=15.0, ge=1)
+    """How long a leader that no longer renews the lease is waited for, before another acts."""
 
     @field_validator("namespaces", "image_pull_secrets", mode="before")
     @classmethod

@@ -17,6 +17,7 @@ from trainyard_controller.conditions import Conditions
 from trainyard_controller.objects import TrainingJob
 from trainyard_controller.observation import Observation
 from trainyard_controller.outcome import Outcome, outcome, uploaded_message
+from trainyard_controller.pending import pending_since
 from trainyard_controller.pods import Problem
 
 
@@ -34,6 +35,7 @@ def desired_status(seen: Observation) -> TrainingJobStatus:
         stage=stage,
         reason=stands.reason,
         message=stands.message,
+        pending_since=pending_since(before, stands.phase, seen.now),
         job_name=before.job_name if seen.job is None else seen.training_job.job_name,
         start_time=before.start_time or next(iter(seen.starts), None),
         completion_time=stands.completion_time,
@@ -56,13 +58,13 @@ def rejected_status(
     conditions = Conditions(
         Condition, training_job.status.conditions, generation=generation, now=now
     )
-    conditions.set(ConditionType.ACCEPTED, "False", problem.reason, problem.message)
-    conditions.set(ConditionType.FAILED, "True", problem.reason, problem.message)
+    conditions.set(ConditionType.ACCEPTED, "False", problem.reason, problem.advised)
+    conditions.set(ConditionType.FAILED, "True", problem.reason, problem.advised)
     return TrainingJobStatus(
         observed_generation=generation,
         phase=Phase.FAILED,
         reason=problem.reason,
-        message=problem.message[:4096],
+        message=problem.advised[:4096],
         completion_time=now,
         conditions=conditions.list(),
     )

@@ -1,10 +1,12 @@
 """Kopf as the informer: four watches that fill the cache and name the keys to be reconciled."""
 
 import datetime
+import itertools
 import ssl
-import time
+from collections.abc import Iterator
 from typing import Any
 
+import aiohttp
 import kopf
 from kubernetes.aio import client
 from trainyard_schema import names
@@ -13,34 +15,27 @@ from trainyard_controller.cache import Cache
 from trainyard_controller.client import PAGE_SIZE, load_configuration
 from trainyard_controller.models.cache import ModelCache
 from trainyard_controller.objects import Key, owning_model
+from trainyard_controller.watchclock import (
+    ASKS_AGAIN_SECONDS,
+    JOBS,
+    MODELS,
+    PODS,
+    TRAINING_JOBS,
+    WatchClock,
+    trace,
+)
 from trainyard_controller.workqueue import WorkQueue
 
-MODELS = names.MODEL_PLURAL
-TRAINING_JOBS = names.PLURAL
-JOBS = "jobs"
-PODS = "pods"
 TOKEN_LIFETIME = datetime.timedelta(minutes=5)
 """Service account tokens rotate: kopf reads them again after this time."""
 
 
-class WatchClock:
-    """When each watch last said something."""
+class Backoffs:
+    """Seconds between tries of kopf's requests, for ever: a watch that gives up is a dead watch."""
 
-    def __init__(self) -> None:
-        self._last = dict.fromkeys((MODELS, TRAINING_JOBS, JOBS, PODS), time.monotonic())
-
-    def tick(self, kind: str) -> None:
-        """Take note of an event."""
-        self._last[kind] = time.monotonic()
-
-    def last(self, kind: str) -> float:
-        """The monotonic time of the last event, or of the start."""
-        return self._last[kind]
-
-    def ages(self) -> dict[str, float]:
-        """Seconds since the last event by kind."""
-        now = time.monotonic()
-        return {kind: now - last for kind, last in self._last.items()}
+    def __iter__(self) -> Iterator[float]:
+        """Ever longer, up to a time after which an API server that is back is noticed."""
+        return itertools.chain((1, 1, 2, 3, 5, 8), itertools.repeat(10))
 
 
 class NoDiffBase(kopf.DiffBaseStorage):
@@ -65,13 +60,16 @@ def kopf_settings() -> kopf.OperatorSettings:
     """Kopf's settings for an operator that watches only."""
     settings = kopf.OperatorSettings()
     settings.watching.inactivity_timeout = 70
-    settings.watching.server_timeout = 600
+    settings.watching.server_timeout = int(ASKS_AGAIN_SECONDS)
     settings.watching.chunk_size = PAGE_SIZE
     selector = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
     settings.watching.label_selectors["batch", "v1", "jobs"] = selector
     settings.watching.label_selectors["", "v1", "pods"] = selector
     settings.networking.connect_timeout = 10
     settings.networking.request_timeout = 30
+    settings.networking.error_backoffs = Backoffs()
+    # By then all work is done and the lease given up: whatever still hangs is ended.
+    settings.process.ultimate_exiting_timeout = 10
     settings.scanning.disabled = True
     settings.peering.standalone = True
     # Events are posted with the operator's own requests, which are counted.
@@ -94,11 +92,11 @@ class Connection(kopf.ConnectionInfo):
         return context
 
 
-async def _login(**_: Any) -> kopf.ConnectionInfo:
+async def _login(clock: WatchClock) -> kopf.AiohttpSession:
     configuration: client.Configuration = await load_configuration()
     header = str(await configuration.get_api_key_with_prefix("BearerToken") or "")
     scheme, _space, token = header.rpartition(" ")
-    return Connection(
+    connection = Connection(
         server=configuration.host,
         ca_path=configuration.ssl_ca_cert,
         insecure=not configuration.verify_ssl,
@@ -106,6 +104,15 @@ async def _login(**_: Any) -> kopf.ConnectionInfo:
         token=token or None,
         certificate_path=configuration.cert_file,
         private_key_path=configuration.key_file,
+    )
+    return kopf.AiohttpSession(
+        server=configuration.host,
+        # Kopf closes it when the token is read again.
+        aiohttp_session=aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=connection.as_ssl_context()),
+            headers=connection.as_http_headers(),
+            trace_configs=[trace(clock)],
+        ),
         expiration=datetime.datetime.now(datetime.UTC) + TOKEN_LIFETIME,
     )
 
@@ -119,7 +126,10 @@ def registry(
 ) -> kopf.OperatorRegistry:
     """The handlers. They must not fail, for kopf would not call them again: they only take note."""
     handlers = kopf.OperatorRegistry()
-    kopf.on.login(registry=handlers)(_login)
+
+    @kopf.on.login(registry=handlers)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return await _login(clock)
 
     # The first listing arrives with the type None, and is handled like ADDED.
     @kopf.on.event(names.GROUP, names.VERSION, names.MODEL_PLURAL, registry=handlers)

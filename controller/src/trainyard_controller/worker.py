@@ -6,26 +6,40 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from trainyard_controller import log as logs
 from trainyard_controller.errors import ConflictError, UnavailableError
 from trainyard_controller.metrics import RECONCILE_SECONDS
-from trainyard_controller.objects import Key
-from trainyard_controller.workqueue import WorkQueue
+from trainyard_controller.objects import CustomObject, Key
+from trainyard_controller.workqueue import QueueClosed, WorkQueue
 
 TIMEOUT_SECONDS = 120.0
 
 log = structlog.get_logger(__name__)
 
 
-async def work(queue: WorkQueue[Key], reconcile: Callable[[Key], Awaitable[None]]) -> None:
-    """Reconcile one key after another, for ever."""
+async def work(
+    kind: str,
+    queue: WorkQueue[Key],
+    reconcile: Callable[[Key], Awaitable[None]],
+    find: Callable[[Key], CustomObject | None],
+) -> None:
+    """Reconcile one key after another, until the queue is closed.
+
+    Whatever is logged meanwhile has the object's reference; its uid is the one that `find` knows.
+    """
     while True:
-        key = await queue.get()
-        started = time.monotonic()
         try:
-            result = await _attempt(queue, reconcile, key)
+            key = await queue.get()
+        except QueueClosed:
+            return
+        started = time.monotonic()
+        found = find(key)
+        try:
+            with logs.about(kind, key, None if found is None else found.uid):
+                result = await _attempt(queue, reconcile, key)
         finally:
             queue.done(key)
-        RECONCILE_SECONDS.labels(result).observe(time.monotonic() - started)
+        RECONCILE_SECONDS.labels(kind, result).observe(time.monotonic() - started)
 
 
 async def _attempt(
@@ -39,11 +53,11 @@ async def _attempt(
         return "conflict"
     except UnavailableError as error:
         delay = queue.retry(key, at_least=error.retry_after or 0.0)
-        log.warning("not available", key="/".join(key), error=str(error), retry_in=round(delay, 1))
+        log.warning("not available", error=str(error), retry_in=round(delay, 1))
         return "unavailable"
     except Exception:
         delay = queue.retry(key)
-        log.exception("reconcile failed", key="/".join(key), retry_in=round(delay, 1))
+        log.exception("reconcile failed", retry_in=round(delay, 1))
         return "error"
     queue.succeeded(key)
     return "ok"

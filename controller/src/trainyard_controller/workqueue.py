@@ -3,10 +3,15 @@
 import asyncio
 import random
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
+
+
+class QueueClosed(Exception):  # noqa: N818 - asyncio.QueueEmpty and its like are called so
+    """Nothing is handed out any more."""
+
 
 BASE_DELAY = 0.2
 MAX_DELAY = 60.0
@@ -29,6 +34,7 @@ class WorkQueue(Generic[K]):
         self._since: dict[K, float] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._waiting = asyncio.Event()
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._ready)
@@ -100,11 +106,28 @@ class WorkQueue(Generic[K]):
         if timer := self._timers.pop(key, None):
             timer.cancel()
 
+    def restart(self, keys: Iterable[K]) -> None:
+        """Have exactly these keys handled, in this order, as if none had ever waited.
+
+        What was added while nobody worked is no measure of whether the workers get on.
+        """
+        self._ready.clear()
+        self._since.clear()
+        for key in keys:
+            self.add(key)
+
+    def close(self) -> None:
+        """Hand out nothing more: `get` raises `QueueClosed`, at once and from now on."""
+        self._closed = True
+        self._waiting.set()
+
     async def get(self) -> K:
-        """Wait for a key; call `done` when it was handled."""
-        while not self._ready:
+        """Wait for a key; call `done` when it was handled. Raises `QueueClosed`."""
+        while not self._ready and not self._closed:
             self._waiting.clear()
             await self._waiting.wait()
+        if self._closed:
+            raise QueueClosed
         key, _ = self._ready.popitem(last=False)
         self._processing.add(key)
         if self._retry_at.get(key, 0.0) <= asyncio.get_running_loop().time():

@@ -24,6 +24,7 @@ from trainyard_schema.promotion import (
     Transition,
     TransitionRecord,
 )
+from trainyard_schema.reasons import GUIDES, Guide, Retried
 from trainyard_schema.retraining import (
     HistoryLimits,
     ModelCondition,
@@ -63,6 +64,7 @@ from trainyard_schema.status import (
 
 __all__ = [
     "EXIT_CODES",
+    "GUIDES",
     "LOWER_IS_BETTER",
     "TERMINAL_PHASES",
     "Action",
@@ -74,6 +76,7 @@ __all__ = [
     "CurrentPointer",
     "DataSpec",
     "Gate",
+    "Guide",
     "HistoryLimits",
     "Hyperparameters",
     "Judgement",
@@ -97,6 +100,7 @@ __all__ = [
     "RandomForestHyperparameters",
     "Reason",
     "Resources",
+    "Retried",
     "RunConfig",
     "RunResult",
     "RunSummary",

@@ -19,6 +19,8 @@ PRINTER_COLUMNS: list[dict[str, Any]] = [
     {"name": "Metric", "type": "string", "jsonPath": ".status.primaryMetric"},
     {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
     {"name": "Reason", "type": "string", "jsonPath": ".status.reason", "priority": 1},
+    {"name": "Message", "type": "string", "jsonPath": ".status.message", "priority": 1,
+     "description": "Why it waits or failed, and what to do"},
     {"name": "Attempts", "type": "integer", "jsonPath": ".status.attempts", "priority": 1},
     {"name": "Job", "type": "string", "jsonPath": ".status.jobName", "priority": 1},
 ]  # fmt: skip

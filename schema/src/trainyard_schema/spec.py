@@ -234,6 +234,13 @@ class TrainingSpec(Model):
         le=30 * 86400,
         description="Longest time that the run may take, in seconds.",
     )
+    pending_deadline_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        le=30 * 86400,
+        description="Longest time to wait for a trainer to start, in seconds, not counting the "
+        "time in which the run is suspended or queued. Absent: for ever.",
+    )
     ttl_seconds_after_finished: int | None = Field(
         default=86400,
         ge=0,

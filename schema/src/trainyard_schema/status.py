@@ -49,12 +49,18 @@ class Reason(StrEnum):
     """The stored spec is not one that this version understands."""
     INVALID_HYPERPARAMETER = "InvalidHyperparameter"
     QUOTA_EXCEEDED = "QuotaExceeded"
+    SERVICE_ACCOUNT_MISSING = "ServiceAccountMissing"
+    """The service account of the trainer pods is not there."""
+    ADMISSION_REFUSED = "AdmissionRefused"
+    """A webhook, a policy or a limit of the namespace refused the Job or its pods."""
     JOB_CREATION_FAILED = "JobCreationFailed"
-    """The API server refused the Job, or its pods, for another reason than quota."""
+    """The API server refused the Job, or its pods, for another reason."""
     UNSCHEDULABLE = "Unschedulable"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     CONTAINER_CONFIG_ERROR = "ContainerConfigError"
     """The container cannot be created, for example because a Secret is missing."""
+    PENDING_DEADLINE_EXCEEDED = "PendingDeadlineExceeded"
+    """No trainer started within spec.pendingDeadlineSeconds."""
     DATA_NOT_FOUND = "DataNotFound"
     INVALID_DATA = "InvalidData"
     INSUFFICIENT_DATA = "InsufficientData"
@@ -75,6 +81,8 @@ class Reason(StrEnum):
     """Kubernetes took the pod away: eviction, drain, preemption. Retried, not counted."""
     JOB_DELETED = "JobDeleted"
     """The Job was deleted by someone else before it finished. It is not run again."""
+    PARTIAL_SUCCESS = "PartialSuccess"
+    """Some of the model types have a version, others failed; `modelTypes` has why."""
 
 
 class ConditionType(StrEnum):
@@ -216,6 +224,11 @@ class TrainingJobStatus(Model):
     reason: Reason | None = None
     message: str | None = Field(default=None, max_length=4096, description="One line to act on.")
     job_name: str | None = None
+    pending_since: datetime | None = Field(
+        default=None,
+        description="Since when it waits for a trainer to start; absent where one runs, and in a "
+        "queue, suspended or at the end.",
+    )
     start_time: datetime | None = None
     completion_time: datetime | None = None
     attempts: int | None = Field(default=None, ge=0, description="Pods started so far.")

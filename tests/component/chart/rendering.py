@@ -51,9 +51,12 @@ VALUES: dict[str, dict[str, str]] = {
         "database.existingSecret": "my-database",
     },
     "open": {"auth.trainApi": "open", "api.service.type": "LoadBalancer", "api.replicas": "2"},
+    "replicas": {"controller.replicas": "2"},
     "metrics": {
         "metrics.serviceMonitor.enabled": "true",
         "metrics.serviceMonitor.labels.release": "prometheus",
+        "metrics.prometheusRule.enabled": "true",
+        "metrics.prometheusRule.labels.release": "prometheus",
     },
     "bare": {"networkPolicy.enabled": "false", "crds.enabled": "false"},
     "scheduling": {

@@ -30,7 +30,7 @@ def test_lint_finds_nothing(helm: list[str]) -> None:
 
 def test_every_object_is_one_that_kubernetes_knows(objects: list[Object]) -> None:
     for item in objects:
-        if item["kind"] not in {"CustomResourceDefinition", "ServiceMonitor"}:
+        if item["kind"] not in {"CustomResourceDefinition", "ServiceMonitor", "PrometheusRule"}:
             kubernetes_validate.validate(item, KUBERNETES, strict=True)
 
 
@@ -53,7 +53,7 @@ def test_names_that_yaml_reads_as_something_else_stay_names(template: Template) 
         "metrics.serviceMonitor.enabled": "true",
     }
     for item in template(values, release="y", namespace="1e3"):
-        if item["kind"] not in {"CustomResourceDefinition", "ServiceMonitor"}:
+        if item["kind"] not in {"CustomResourceDefinition", "ServiceMonitor", "PrometheusRule"}:
             kubernetes_validate.validate(item, KUBERNETES, strict=True)
 
 

@@ -1,5 +1,6 @@
 """The operator's process against a real API server, in a namespace for each test."""
 
+import json
 import re
 import secrets
 import subprocess
@@ -48,9 +49,11 @@ main.kopf_settings = restless
 DEAF = """
 import asyncio, kopf
 from trainyard_controller import resync
-async def deaf(**_):
+async def none(**_):
+    return []
+async def deaf(*_, **__):
     await asyncio.Event().wait()
-kopf.operator = deaf
+kopf.spawn_tasks, kopf.run_tasks = none, deaf
 resync.Resync.__init__.__kwdefaults__["delivery"] = 1
 """
 """Watches that never say anything, as after some failures of the network."""
@@ -68,14 +71,16 @@ class Lab:
         self._kubeconfig = kubeconfig
         self._log = folder / "operator.log"
         self._stack = ExitStack()
-        self._port = 0
+        self.port = 0
         self.core = f"/api/v1/namespaces/{namespace}"
         self.jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
         self.training_jobs = f"/apis/{names.API_VERSION}/namespaces/{namespace}/{names.PLURAL}"
 
-    def start(self, sabotage: str = "", **environment: str) -> "subprocess.Popen[bytes]":
-        """Start the operator; returns when it answers."""
-        (self._port,) = free_ports(1)
+    def start(
+        self, sabotage: str = "", *, until: str = "readyz", **environment: str
+    ) -> "subprocess.Popen[bytes]":
+        """Start the operator; returns when it is ready, or at least answers (`healthz`)."""
+        (self.port,) = free_ports(1)
         process = self._stack.enter_context(
             program(
                 [sys.executable, "-c", f"{PROGRAM}{sabotage}main.main()"],
@@ -89,13 +94,13 @@ class Lab:
                     "TRAINYARD_BUCKET": BUCKET,
                     "TRAINYARD_S3_ENDPOINT_URL": self.s3.url,
                     **CREDENTIALS,
-                    "TRAINYARD_METRICS_PORT": str(self._port),
+                    "TRAINYARD_METRICS_PORT": str(self.port),
                     "TRAINYARD_PROGRESS_SECONDS": "1",
                     **environment,
                 },
             )
         )
-        wait_until_ok(process, f"http://127.0.0.1:{self._port}/healthz", self._log)
+        wait_until_ok(process, f"http://127.0.0.1:{self.port}/{until}", self._log)
         return process
 
     def stop(self) -> None:
@@ -107,9 +112,14 @@ class Lab:
         return self._log.read_text()
 
     @property
+    def lines(self) -> list[dict[str, Any]]:
+        """What the operator logged."""
+        return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+
+    @property
     def writes(self) -> dict[str, int]:
         """What this process of the operator has written: `verb resource` and how often."""
-        text = httpx.get(f"http://127.0.0.1:{self._port}/metrics").text
+        text = httpx.get(f"http://127.0.0.1:{self.port}/metrics").text
         found = {}
         for line in text.splitlines():
             if line.startswith("trainyard_api_writes_total{"):
@@ -121,7 +131,7 @@ class Lab:
     @property
     def reconciliations(self) -> int:
         """How often this process of the operator has looked at an object, of either kind."""
-        text = httpx.get(f"http://127.0.0.1:{self._port}/metrics").text
+        text = httpx.get(f"http://127.0.0.1:{self.port}/metrics").text
         counts = re.findall(r"(?m)^trainyard_reconcile_duration_seconds_count\S* (\S+)", text)
         return int(sum(float(count) for count in counts))
 
@@ -214,6 +224,22 @@ class Lab:
             f"{self.core}/pods/{pod['metadata']['name']}/status",
             {"status": {"phase": phase, "containerStatuses": [container]}},
         )
+
+    def unschedulable(self, name: str, message: str) -> None:
+        """What the scheduler would say of the pod."""
+        condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+        self.rest.patch(
+            f"{self.core}/pods/{self.pod(name)['metadata']['name']}/status",
+            {"status": {"conditions": [{**condition, "message": message}]}},
+        )
+
+    def bind(self, name: str, index: int = 0) -> dict[str, Any]:
+        """Give the pod to a node: it then stays until its kubelet has stopped it."""
+        pod = self.pod(name, index)
+        metadata = {"name": pod["metadata"]["name"]}
+        path = f"{self.core}/pods/{metadata['name']}/binding"
+        self.rest.post(path, {"metadata": metadata, "target": {"name": "node"}})
+        return pod
 
     def run_pod(self, name: str, index: int = 0) -> dict[str, Any]:
         pod = self.pod(name, index)

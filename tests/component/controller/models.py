@@ -11,7 +11,7 @@ from trainyard_schema import Action, ModelStatus, Outcome, names
 
 from ..control_plane import wait_for
 from .conftest import Lab
-from .test_operator import succeed
+from .results import succeed
 
 T = TypeVar("T")
 _DECISIONS = {*Outcome, *Action, "RequestRefused", "VersionMissing", "StorageUnavailable"}

@@ -1,19 +1,36 @@
 """What the operator of a Lab may do."""
 
-import yaml
-from trainyard_devtools.repo import CHART
+import os
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import Any
 
+from localcluster.nodebinary import node_binary
+
+from ..chart.rendering import find, renderer
 from ..control_plane import OPERATOR, Rest
+
+LEASE = "trainyard-controller"
+
+
+@cache
+def granted() -> list[dict[str, Any]]:
+    """The rules of the Roles that the chart gives to the operator, in replicas."""
+    found = shutil.which("helm")
+    helm = [found] if found else [str(node_binary(Path(os.devnull))), "helm"]
+    objects = renderer(helm)({"controller.replicas": "2"})
+    return [
+        rule
+        for role in ("trainyard-controller", "trainyard-controller-lease")
+        for rule in find(objects, "Role", role)["rules"]
+    ]
 
 
 def allow(rest: Rest, namespace: str) -> None:
     """Give the operator what the chart gives it, and no more."""
-    template = (CHART / "templates" / "rbac.yaml").read_text()
-    _, _, rules = template.partition('{{- define "trainyard.controllerRules" -}}')
     path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
-    rules, _, _ = rules.partition("{{- end }}")
-    role = {"metadata": {"name": OPERATOR}, "rules": yaml.safe_load(rules)}
-    rest.post(f"{path}/roles", role)
+    rest.post(f"{path}/roles", {"metadata": {"name": OPERATOR}, "rules": granted()})
     binding = {
         "metadata": {"name": OPERATOR},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": OPERATOR},

@@ -8,7 +8,7 @@ import pytest
 from trainyard_schema import names
 
 from .models import DATA, ModelLab, killed
-from .test_operator import succeed
+from .results import succeed
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(180)]
 

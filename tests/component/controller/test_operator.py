@@ -8,35 +8,9 @@ from trainyard_schema import ModelType, Reason, RunResult, Verdict, names
 
 from ..control_plane import wait_for
 from .conftest import DEAF, Lab
+from .results import result, succeed
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(180)]
-
-OOM_EXIT_CODE = 137
-
-
-def result(kind: ModelType = ModelType.XGBOOST, value: str = "0.84") -> str:
-    return RunResult.model_validate(
-        {
-            "modelType": kind,
-            "version": {
-                "modelType": kind,
-                "version": "20261123T090000Z-0badcafe",
-                "uri": f"s3://trainyard/models/x/{kind}/20261123T090000Z-0badcafe/",
-                "sha256": "ab" * 32,
-                "sizeBytes": 1,
-                "current": True,
-                "durationSeconds": 1.5,
-            },
-            "metrics": [{"modelType": kind, "name": "roc_auc", "value": value, "split": "holdout"}],
-        }
-    ).to_json()
-
-
-def succeed(lab: Lab, name: str) -> None:
-    pod = lab.run_pod(name)
-    lab.until(name, "Running")
-    lab.end_pod(pod, 0, result())
-    lab.until(name, "Succeeded")
 
 
 def test_a_whole_life_takes_five_writes_and_a_restart_none(lab: Lab) -> None:
@@ -172,11 +146,8 @@ def test_cancel_lasts_until_the_pod_is_gone(lab: Lab) -> None:
     uid = lab.training_job(name)["metadata"]["uid"]
     for key in (uid, f"{uid}0"):
         lab.s3.put(f"checkpoints/{key}/xgboost/checkpoint.json", "{}")
-    pod = lab.pod(name)
+    pod = lab.bind(name)
     path = f"{lab.core}/pods/{pod['metadata']['name']}"
-    # On a node, a pod that is deleted stays until its kubelet says that it has stopped.
-    binding = {"metadata": {"name": pod["metadata"]["name"]}, "target": {"name": "node"}}
-    lab.rest.post(f"{path}/binding", binding)
     lab.run_pod(name)
     lab.until(name, "Running")
     lab.patch(name, cancel=True)
@@ -208,10 +179,8 @@ def test_checkpoints_are_removed_when_the_store_is_back(lab: Lab) -> None:
 def test_what_a_cancelled_pod_saved_is_heard(lab: Lab, away: bool) -> None:
     process = lab.start()
     name = lab.submit(onCancel="save")
-    pod = lab.pod(name)
+    pod = lab.bind(name)
     path = f"{lab.core}/pods/{pod['metadata']['name']}"
-    binding = {"metadata": {"name": pod["metadata"]["name"]}, "target": {"name": "node"}}
-    lab.rest.post(f"{path}/binding", binding)
     lab.run_pod(name)
     lab.until(name, "Running")
     lab.patch(name, cancel=True)
@@ -290,48 +259,6 @@ def test_suspended_and_resumed(lab: Lab) -> None:
     assert status.last_failure is None
     wait_for("its end is told", lambda: "Succeeded" in lab.events(name))
     assert sorted(lab.events(name)) == ["Resumed", "Succeeded", "Suspended"]
-
-
-def test_bad_data_fails_in_one_attempt(lab: Lab) -> None:
-    lab.start()
-    name = lab.submit(backoffLimit=5)
-    bad = RunResult(reason=Reason.DATA_NOT_FOUND, message="s3://trainyard/churn.csv: no such key")
-    lab.end_pod(lab.run_pod(name), 66, bad.to_json())
-    status = lab.until(name, "Failed")
-    assert status.reason == Reason.DATA_NOT_FOUND
-    assert status.message == "xgboost: s3://trainyard/churn.csv: no such key"
-    assert (status.attempts, len(lab.pods(name))) == (1, 1)
-
-
-def test_out_of_memory_is_not_tried_again(lab: Lab) -> None:
-    lab.start()
-    name = lab.submit(backoffLimit=5)
-    lab.end_pod(lab.run_pod(name), OOM_EXIT_CODE, "")
-    status = lab.until(name, "Failed")
-    assert status.reason == Reason.OOM_KILLED
-    assert len(lab.pods(name)) == 1
-
-
-def test_an_interrupted_attempt_is_tried_again_and_not_counted(lab: Lab) -> None:
-    lab.start()
-    name = lab.submit(backoffLimit=0)
-    lab.end_pod(lab.run_pod(name), 143, RunResult(reason=Reason.INTERRUPTED).to_json())
-    second = lab.run_pod(name)
-    lab.end_pod(second, 0, result())
-    status = lab.until(name, "Succeeded", timeout=60)
-    assert status.attempts == 2
-
-
-def test_a_full_namespace_shows_and_the_run_starts_when_there_is_room(lab: Lab) -> None:
-    lab.start()
-    quota = {"metadata": {"name": "full"}, "spec": {"hard": {"pods": "0"}}}
-    lab.rest.post(f"{lab.core}/resourcequotas", quota)
-    wait_for("the quota counts", lambda: lab.quota_counts("full"))
-    name = lab.submit()
-    status = lab.until(name, "Pending")
-    assert status.reason == Reason.QUOTA_EXCEEDED
-    lab.rest.delete(f"{lab.core}/resourcequotas/full")
-    lab.until(name, "Starting", timeout=60)
 
 
 def test_a_hyperparameter_that_is_none_creates_no_job(lab: Lab) -> None:

@@ -4,7 +4,17 @@ from typing import Any
 import pytest
 from trainyard_controller.job import build_job
 from trainyard_controller.settings import Settings
-from trainyard_schema import RunConfig, TrainingJobSpec, names, run_config
+from trainyard_schema import (
+    EXIT_CODES,
+    GUIDES,
+    Reason,
+    Retried,
+    RunConfig,
+    TrainingJobSpec,
+    names,
+    run_config,
+)
+from trainyard_schema.run import OOM_EXIT_CODE
 
 from .samples import JOB_NAME, SETTINGS, UID, training_job
 
@@ -191,6 +201,25 @@ def test_what_is_asked_for_reaches_job_and_pod() -> None:
     assert pod["nodeSelector"] == {"disk": "ssd"}
     assert pod["tolerations"] == [toleration]
     assert pod["imagePullSecrets"] == [{"name": "a"}, {"name": "b"}]
+
+
+def test_retries_are_what_the_table_of_reasons_says() -> None:
+    rules = job_of()["spec"]["podFailurePolicy"]["rules"]
+    actions = {
+        code: rule["action"]
+        for rule in rules
+        if "onExitCodes" in rule
+        for code in rule["onExitCodes"]["values"]
+    }
+    retried = {"FailIndex": Retried.NO, "Ignore": Retried.NOT_COUNTED, "Count": Retried.YES}
+    for reason, code in {**EXIT_CODES, Reason.OOM_KILLED: OOM_EXIT_CODE}.items():
+        assert retried[actions.get(code, "Count")] is GUIDES[reason].retried, reason
+
+
+def test_without_retries_nothing_is_ignored() -> None:
+    spec = job_of(backoffLimit=0)["spec"]
+    assert spec["backoffLimitPerIndex"] == 0
+    assert "podFailurePolicy" not in spec
 
 
 def test_a_run_that_saves_has_the_time_to_do_so() -> None:

@@ -157,6 +157,8 @@ async def test_an_event_that_is_there_is_posted(api: Api, script: Script) -> Non
     await api.create_event("lab", {})
 
 
-async def test_quota_is_told_from_other_refusals() -> None:
-    assert RefusedError("jobs is forbidden: exceeded quota: q", status=403).over_quota
-    assert not RefusedError("jobs is forbidden: no permission", status=403).over_quota
+async def test_a_webhook_that_is_away_is_a_refusal(api: Api, script: Script) -> None:
+    away = 'Internal error occurred: failed calling webhook "policy.example.com": timeout'
+    script.then(500, {"message": away})
+    with pytest.raises(RefusedError, match="failed calling webhook"):
+        await api.create_job("lab", JOB)

@@ -79,7 +79,8 @@ def test_an_oom_kill_is_told_with_its_limit_even_where_the_runtime_missed_it(sai
     failure = pods.failure(terminated(137, reason=said), SPEC)
     assert failure is not None
     assert failure.problem.reason is Reason.OOM_KILLED
-    assert "limit of 1Gi: raise spec.resources.limits.memory" in failure.problem.message
+    assert failure.problem.message == "xgboost was OOMKilled at its memory limit of 1Gi"
+    assert "raise spec.resources.limits.memory" in failure.problem.advised
 
 
 @pytest.mark.parametrize("seen", [pod(), running(), succeeded(XGBOOST, "0.8")])
@@ -108,6 +109,14 @@ def test_back_off_and_the_error_before_it_read_the_same() -> None:
     first = pods.waiting_problem(waiting("ErrImagePull", error))
     backing_off = f'Back-off pulling image "x": ErrImagePull: {error}'
     assert pods.waiting_problem(waiting("ImagePullBackOff", backing_off)) == first
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_a_problem_can_be_read_from_what_is_told_of_it(reason: Reason) -> None:
+    problem = pods.Problem(reason=reason, message="0/1 nodes; none")
+    assert problem.advised.startswith("0/1 nodes; none; ")
+    assert pods.Problem.told(reason, problem.advised) == problem
+    assert pods.Problem.told(None, "all is well") is None
 
 
 def test_a_pod_of_no_index_of_ours_is_no_trainer() -> None:

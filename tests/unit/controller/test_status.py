@@ -8,7 +8,14 @@ from trainyard_controller.objects import TrainingJob
 from trainyard_controller.observation import Observation
 from trainyard_controller.pods import Problem
 from trainyard_controller.status import desired_status, rejected_status
-from trainyard_schema import ModelType, Reason, RunResult, TrainingJobSpec, TrainingJobStatus
+from trainyard_schema import (
+    GUIDES,
+    ModelType,
+    Reason,
+    RunResult,
+    TrainingJobSpec,
+    TrainingJobStatus,
+)
 from trainyard_schema.run import RunProgress
 
 from .samples import (
@@ -84,6 +91,7 @@ EMPTY: dict[str, Any] = {"metrics": [], "models": [], "model": "churn", "observe
 STARTING = {
     **EMPTY,
     "phase": "Starting",
+    "pendingSince": STAMP,
     "jobName": JOB_NAME,
     "attempts": 0,
     "conditions": [condition("Accepted", "True", "Accepted"),
@@ -98,10 +106,14 @@ RUNNING = {
     "conditions": [condition("Accepted", "True", "Accepted"),
                    condition("PodReady", "True", "TrainerRunning")],
 }  # fmt: skip
-OOM = (
-    "xgboost was OOMKilled at its memory limit of 1Gi: "
-    "raise spec.resources.limits.memory in a new TrainingJob"
-)
+OOM = "xgboost was OOMKilled at its memory limit of 1Gi"
+
+
+def advised(reason: Reason, message: str) -> str:
+    return f"{message}; {GUIDES[reason].advice}"
+
+
+OOM_ADVISED = advised(Reason.OOM_KILLED, OOM)
 
 TABLE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (
@@ -110,6 +122,7 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {
             **EMPTY,
             "phase": "Pending",
+            "pendingSince": STAMP,
             "attempts": 0,
             "conditions": [
                 condition("Accepted", "True", "Accepted"),
@@ -155,8 +168,10 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {
             **STARTING,
             "reason": "Unschedulable",
-            "message": "no node takes the pod: 0/1 nodes are available: 1 Insufficient cpu; "
-            "ask for less in spec.resources, or wait",
+            "message": advised(
+                Reason.UNSCHEDULABLE,
+                "no node takes the pod: 0/1 nodes are available: 1 Insufficient cpu",
+            ),
             "conditions": [
                 condition("Accepted", "True", "Accepted"),
                 condition("PodReady", "False", "Unschedulable"),
@@ -170,7 +185,7 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
             **STARTING,
             "phase": "Pending",
             "reason": "QuotaExceeded",
-            "message": "full",
+            "message": advised(Reason.QUOTA_EXCEEDED, "full"),
             "conditions": [
                 condition("Accepted", "True", "Accepted"),
                 condition("PodReady", "False", "QuotaExceeded"),
@@ -183,8 +198,9 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {
             **EMPTY,
             "phase": "Pending",
+            "pendingSince": STAMP,
             "reason": "JobCreationFailed",
-            "message": "no",
+            "message": advised(Reason.JOB_CREATION_FAILED, "no"),
             "attempts": 0,
             "conditions": [
                 condition("Accepted", "False", "JobCreationFailed", "no"),
@@ -222,14 +238,14 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
             **RUNNING,
             "phase": "Failed",
             "reason": "OOMKilled",
-            "message": OOM,
+            "message": OOM_ADVISED,
             "lastFailure": failure("OOMKilled", OOM, 137),
             "completionTime": "2026-11-23T09:04:00Z",
             "conditions": [
                 condition("Accepted", "True", "Accepted"),
                 condition("PodReady", "False", "Finished"),
-                condition("ModelUploaded", "False", "OOMKilled", OOM),
-                condition("Failed", "True", "OOMKilled", OOM),
+                condition("ModelUploaded", "False", "OOMKilled", OOM_ADVISED),
+                condition("Failed", "True", "OOMKilled", OOM_ADVISED),
             ],
         },
     ),
@@ -269,9 +285,8 @@ class TestAll:
         seen = [*self.PODS[:2], terminated(66, bad.to_json(), index=2)]
         status = status_of(training_job(modelType="all"), job=job(FAILED), pods=seen)
         assert (status["phase"], status["reason"]) == ("Failed", "DataNotFound")
-        assert status["message"] == (
-            "neural-net: s3://x: no such object; uploaded xgboost, random-forest"
-        )
+        assert status["message"].startswith("neural-net: s3://x: no such object; ")
+        assert status["message"].endswith("; uploaded xgboost, random-forest")
         assert [model["modelType"] for model in status["models"]] == ["xgboost", "random-forest"]
 
     def test_a_version_of_before_is_told(self) -> None:
@@ -339,7 +354,7 @@ class TestDeadline:
         before = {**STARTING, "reason": "ImagePullFailed", "message": "no such image"}
         one = training_job(activeDeadlineSeconds=30, status=before)
         status = status_of(one, job=self.JOB)
-        assert status["message"].endswith("last seen: ImagePullFailed: no such image")
+        assert "; last seen: ImagePullFailed: no such image; raise spec.a" in status["message"]
 
 
 class TestCancel:
@@ -437,6 +452,30 @@ class TestJobGone:
         assert status["phase"] == "Succeeded"
 
 
+class TestInterrupted:
+    """Its pod was stopped, and is gone."""
+
+    GONE = terminated(143, deleted=True, uid="a", at="2026-11-23T09:02:00Z")
+
+    def test_it_is_no_failure_of_a_run_that_goes_on(self) -> None:
+        status = status_of(
+            training_job(), job=job(), pods=[running(uid="b")], gone_pods=[self.GONE]
+        )
+        assert "lastFailure" not in status
+
+    def test_it_is_the_failure_of_a_run_that_must_not_be_retried(self) -> None:
+        one = training_job(backoffLimit=0)
+        status = status_of(one, job=job(FAILED), gone_pods=[self.GONE])
+        assert (status["phase"], status["reason"]) == ("Failed", "Interrupted")
+        assert status["message"] == advised(Reason.INTERRUPTED, "xgboost ended with exit code 143")
+
+    def test_what_was_suspended_before_is_not_what_failed(self) -> None:
+        one = training_job(backoffLimit=0)
+        last = terminated(75, "503", uid="b")
+        status = status_of(one, job=job(FAILED), pods=[last], gone_pods=[self.GONE])
+        assert status["reason"] == "UploadFailed"
+
+
 class TestAttempts:
     def test_pods_that_are_gone_count(self) -> None:
         gone = [terminated(75, uid="a"), terminated(75, uid="b")]
@@ -458,23 +497,26 @@ def test_waiting_for_an_image_shows_its_reason() -> None:
     seen = [waiting("ImagePullBackOff", 'Back-off pulling image "x": ErrImagePull: not found')]
     status = status_of(training_job(), job=job(), pods=seen)
     assert status["reason"] == "ImagePullFailed"
-    assert status["message"] == "cannot pull image registry/trainer:1: not found"
+    assert status["message"] == advised(
+        Reason.IMAGE_PULL_FAILED, "cannot pull image registry/trainer:1: not found"
+    )
 
 
 def test_rejected_is_final_and_not_accepted() -> None:
     problem = Problem(reason=Reason.INVALID_HYPERPARAMETER, message="max_dept: unknown")
     status = rejected_status(training_job(), problem, NOW).to_dict()
+    told = advised(Reason.INVALID_HYPERPARAMETER, "max_dept: unknown")
     assert status == {
         "observedGeneration": 1,
         "phase": "Failed",
         "reason": "InvalidHyperparameter",
-        "message": "max_dept: unknown",
+        "message": told,
         "completionTime": STAMP,
         "metrics": [],
         "models": [],
         "conditions": [
-            condition("Accepted", "False", "InvalidHyperparameter", "max_dept: unknown"),
-            condition("Failed", "True", "InvalidHyperparameter", "max_dept: unknown"),
+            condition("Accepted", "False", "InvalidHyperparameter", told),
+            condition("Failed", "True", "InvalidHyperparameter", told),
         ],
     }
 

@@ -6,6 +6,7 @@ from trainyard_controller.errors import ConflictError, RefusedError, Unavailable
 from trainyard_controller.objects import Key
 from trainyard_controller.worker import work
 from trainyard_controller.workqueue import WorkQueue
+from trainyard_schema import names
 
 KEY: Key = ("lab", "churn")
 BASE_DELAY = 0.01
@@ -36,7 +37,7 @@ async def calls_of(
         await reconcile(calls)
 
     queue.add(KEY)
-    worker = asyncio.create_task(work(queue, count))
+    worker = asyncio.create_task(work(names.KIND, queue, count, lambda _: None))
     async with asyncio.timeout(30):
         await enough.wait()
         queue.add_after(SENTINEL, 20 * BASE_DELAY)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from trainyard_devtools.repo import ROOT
-from trainyard_schema import ModelType, Phase, Reason, Stage
+from trainyard_schema import GUIDES, ModelType, Phase, Reason, Stage
 from trainyard_schema.crd import custom_resource_definition
 from trainyard_schema.hyperparameters import MODELS
 
@@ -23,6 +23,15 @@ def test_every_phase_stage_and_reason_is_documented(word: str) -> None:
 @pytest.mark.parametrize("part", ["spec", "status"])
 def test_every_field_is_documented(part: str) -> None:
     assert set(SCHEMA["properties"][part]["properties"]) <= WORDS
+
+
+def test_the_table_of_reasons_is_that_of_the_schema() -> None:
+    section = TEXT.partition("\n### Reasons\n")[2].partition("\n### ")[0]
+    cells = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:3] == "| `"]
+    documented = [(reason.strip("`"), retried, advice) for reason, retried, _, advice in cells]
+    assert documented == [
+        (reason, GUIDES[reason].retried, GUIDES[reason].advice) for reason in Reason
+    ]
 
 
 def rows() -> dict[str, str]:

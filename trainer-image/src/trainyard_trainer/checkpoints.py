@@ -61,8 +61,10 @@ def mark_of(
     """SHA-256 of what a fit follows from, `continued` the URI of the version that it continues.
     Another attempt may go on only if it is the same.
     """
+    # What else the run trains is nothing to this fit, and another Job of the run may train less.
+    run = {key: value for key, value in config.to_dict().items() if key != "modelTypes"}
     document = {
-        "run": config.to_dict(),
+        "run": run,
         "modelType": model_type,
         "objects": [one.to_dict() for one in objects],
         "continued": continued,

@@ -141,7 +141,7 @@ class Champions:
                 try:
                     manifest = Manifest.model_validate_json(content.body, extra="ignore")
                 except ValidationError:
-                    log.warning("unreadable manifest", key=key.manifest)
+                    log.warning("unreadable manifest", manifest=key.manifest)
                     return None
                 return requests.Found(f"s3://{self._store.bucket}/{key.prefix}", manifest)
         return None
@@ -172,7 +172,7 @@ class Champions:
         told = [*announcements(model.status, status, Plan()), *decision.announced]
         await self._records.write(model, status, told)
         for one in decision.announced:
-            log.info("decided", key="/".join(model.key), what=one.reason, why=one.message)
+            log.info("decided", what=one.reason, why=one.message)
         self._queue.add(model.key)
 
     async def _prune(self, model: Model, spec: ModelSpec) -> None:
@@ -186,5 +186,5 @@ class Champions:
         used = in_use(model.status, spec, self._runs.training_jobs(), pointers)
         for version in doomed(entries, used, spec.history_limits.versions, self._now()):
             await delete(self._store, version)
-            log.info("version deleted", key="/".join(model.key), version=version.key.prefix)
+            log.info("version deleted", version=version.key.prefix)
         self._to_prune.discard(model.uid)

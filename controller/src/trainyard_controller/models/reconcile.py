@@ -142,17 +142,17 @@ class ModelReconciler:
     async def _cancel(self, model: Model, name: str) -> None:
         cancelled = await self._api.cancel_run(model.namespace, name)
         if cancelled is not None:
-            log.info("run cancelled", key="/".join(model.key), run=name)
+            log.info("run cancelled", run=name)
             self._take(cancelled)
 
     async def _create(self, model: Model, spec: ModelSpec, start: Start) -> Problem | None:
         try:
             created = await self._api.create_run(model.namespace, build_run(model, spec, start))
         except RefusedError as error:
-            log.warning("run refused", key="/".join(model.key), error=str(error))
+            log.warning("run refused", error=str(error))
             message = f"the TrainingJob {start.name} cannot be created: {error}"
             return Problem(reason=RUN_REFUSED, message=message)
-        log.info("run started", key="/".join(model.key), run=start.name)
+        log.info("run started", run=start.name)
         self._take(created)
         return None
 
