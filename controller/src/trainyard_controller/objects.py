@@ -202,6 +202,16 @@ def slim_job(document: Document) -> Document:
     }
 
 
+def slim_finished_job(document: Document) -> Document:
+    """What is asked of the Job of a finished run: which one it is, and whether it goes."""
+    metadata = document["metadata"]
+    kept = ("name", "uid", "resourceVersion", "deletionTimestamp")
+    labels = {names.UID_LABEL: owner_uid(document)}
+    return {
+        "metadata": {name: metadata[name] for name in kept if name in metadata} | {"labels": labels}
+    }
+
+
 def slim_pod(document: Document) -> Document:
     """A pod without its spec and managed fields."""
     metadata = _slim_metadata(document)

@@ -126,7 +126,8 @@ class Reconciler:
         if _stops_pods(status):
             # Pods that go before the watches have begun are never told of.
             self._queue.add_after(training_job.key, STOPPING_LOOK_SECONDS)
-        if _stops_pods(status) or _decides(training_job, status):
+        unsure = _decides(training_job, status) and not _is_sure(status, job)
+        if _stops_pods(status) or unsure:
             # What is final is not said on the strength of a cache.
             changed, job = await self._jobs.read_live(training_job)
             # What is no news by then may be what a watch told while this was asked for.
@@ -201,3 +202,11 @@ def _decides(training_job: TrainingJob, status: TrainingJobStatus) -> bool:
         or has_given_up(status) > has_given_up(training_job.status)
         or len(status.oom_retries or []) > training_job.raises
     )
+
+
+def _is_sure(status: TrainingJobStatus, job: Document | None) -> bool:
+    """Whether a last word needs no further look, for which the API server goes through all pods.
+
+    A Job that has ended with every version in its pods' last words cannot become less.
+    """
+    return status.phase is Phase.SUCCEEDED and job is not None
