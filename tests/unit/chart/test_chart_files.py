@@ -13,7 +13,7 @@ from trainyard_devtools import crd
 from trainyard_devtools.images import IMAGES
 from trainyard_devtools.repo import API_NODE_PORT, CHART, DEPLOY, EXAMPLES, ROOT
 from trainyard_devtools.steps import StepError
-from trainyard_schema import ModelSpec, names
+from trainyard_schema import ModelSpec, ModelType, names
 from trainyard_schema.run import StorageConfig, run_config
 from trainyard_schema.spec import TrainingJobSpec
 
@@ -89,11 +89,15 @@ MODELS = [EXAMPLES / "model.yaml", EXAMPLES / "retrain.yaml"]
 TRAINING_JOBS = sorted(set(EXAMPLES.glob("*.yaml")) - set(MODELS))
 
 
+@pytest.mark.parametrize("model_type", [*ModelType, "all"])
+def test_each_model_type_has_an_example(model_type: str) -> None:
+    assert load(EXAMPLES / f"{model_type}.yaml")["spec"]["modelType"] == model_type
+
+
 @pytest.mark.parametrize("path", TRAINING_JOBS, ids=lambda path: path.stem)
 def test_an_example_is_a_training_job_that_can_run(path: Path) -> None:
     job = load(path)
     assert (job["apiVersion"], job["kind"]) == (names.API_VERSION, names.KIND)
-    assert job["spec"]["modelType"] == path.stem
     spec = TrainingJobSpec.model_validate(job["spec"])
     run_config(
         spec,
