@@ -10,9 +10,9 @@ DEV := .venv/bin/trainyard-dev
 ONE_BY_ONE := alone or cluster
 
 export UV_PYTHON_DOWNLOADS := never
-export CLUSTER DATA TARGET JOB SUBJECT ROLE IMAGE_REGISTRY
+export CLUSTER DATA TARGET JOB SUBJECT ROLE IMAGE_REGISTRY CASES PEER PEER_BINARY PEER_CRDS
 
-.PHONY: help demo test up down status images lint format bench bench-quality bench-trainer bench-api logs \
+.PHONY: help demo test up down status images lint format bench bench-quality bench-trainer bench-api bench-scale chaos logs \
 	kubeconfig env token crd install
 
 help: ## List the targets
@@ -63,6 +63,12 @@ bench-trainer: install ## Time and memory of the trainer beside a plain script, 
 
 bench-api: install ## Load and faults on the API with 10,000 jobs (five minutes); the last line is one JSON object
 	@.venv/bin/python -m tests.load.api
+
+bench-scale: install ## The operator under 1,000 and 10,000 runs (an hour); the last line is one JSON object. CASES=names
+	@.venv/bin/python -m tests.load.scale
+
+chaos: install ## Faults on the operator at random. SECONDS=600 SEED=…; the last line is one JSON object
+	@.venv/bin/python -m tests.faults --seconds $(or $(SECONDS),600) $(if $(SEED),--seed "$(SEED)")
 
 logs: install ## Follow the operator and the API. JOB=name: one TrainingJob
 	@$(DEV) logs $(if $(JOB),--job "$(JOB)")

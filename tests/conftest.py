@@ -3,11 +3,17 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import pytest
+from localcluster.nodebinary import node_binary
+from localcluster.progress import Progress
 from trainyard_devtools.clusters import Cluster, choose
 from trainyard_devtools.deploy import ready
 from trainyard_devtools.kube import Kube
+
+from .component.control_plane import ControlPlane, control_plane, serve_kinds
+from .component.object_store import S3Server
 
 _ORDER = ("component", "lifecycle", "cluster")
 
@@ -44,6 +50,31 @@ def aloud(request: pytest.FixtureRequest) -> Aloud:
             yield
 
     return shown
+
+
+@pytest.fixture(scope="session")
+def node_program(aloud: Aloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Kubernetes as one program, linked now if this machine has not linked it yet."""
+    log = tmp_path_factory.mktemp("node-binary") / "go-build.log"
+    with aloud(), Progress().step("making sure of the node binary", log):
+        return node_binary(log)
+
+
+@pytest.fixture(scope="session")
+def kubernetes(
+    node_program: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ControlPlane]:
+    """A control plane that serves both kinds. Each test keeps to a namespace of its own."""
+    with control_plane(node_program, tmp_path_factory.mktemp("control-plane")) as plane:
+        serve_kinds(plane)
+        yield plane
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    server = S3Server()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,35 @@ def test_out_of_memory_is_told_with_its_limit_and_not_retried(submit: Submit) ->
     assert status.last_failure.exit_code == 137
 
 
+def test_out_of_memory_is_tried_again_with_more_of_it(submit: Submit) -> None:
+    small = {"cpu": "500m", "memory": "64Mi"}
+    run = submit(
+        resources={"requests": small, "limits": small},
+        oomRetry={"factor": 10, "maxMemory": "1Gi"},
+        hyperparameters={"n_estimators": 20},
+    )
+    status = run.until_phase(Phase.SUCCEEDED, timeout=300)
+    assert [entry.memory for entry in status.oom_retries or []] == ["640Mi"]
+    assert status.attempts == 2
+    assert status.last_failure is not None
+    assert status.last_failure.reason == Reason.OOM_KILLED
+    assert str(status.job_name).endswith("-r1")
+    [pod] = run.pods
+    assert pod.spec
+    assert pod.spec.containers[0].resources
+    assert pod.spec.containers[0].resources.limits == {"cpu": "500m", "memory": "640Mi"}
+
+
+def test_what_fits_nowhere_ends_at_its_pending_deadline(submit: Submit) -> None:
+    large = {"cpu": "1", "memory": "500Gi"}
+    run = submit(resources={"requests": large, "limits": large}, pendingDeadlineSeconds=5)
+    status = run.until_phase(Phase.FAILED, timeout=60)
+    assert status.reason == Reason.PENDING_DEADLINE_EXCEEDED
+    assert "Unschedulable" in (status.message or "")
+    assert "memory" in (status.message or "")
+    assert run.pods == []
+
+
 def test_a_wrong_hyperparameter_fails_without_a_pod(submit: Submit) -> None:
     run = submit(hyperparameters={"max_depth": 0})
     status = run.until_phase(Phase.FAILED)

@@ -10,9 +10,10 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,9 @@ import httpx
 import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from trainyard_schema import names
+from trainyard_schema.crd import custom_resource_definition
+from trainyard_schema.model_crd import model_custom_resource_definition
 
 T = TypeVar("T")
 ADMIN, API, OPERATOR = "admin", "api", "operator"
@@ -108,6 +112,11 @@ class Rest:
         response = self._client.get(path, params=query)
         return None if response.status_code == 404 else self._answer(response)
 
+    def text(self, path: str) -> str:
+        response = self._client.get(path)
+        assert response.is_success, response.text
+        return response.text
+
     def items(self, path: str, **query: str) -> list[dict[str, Any]]:
         found = self.get(path, **query)
         return list(found["items"]) if found else []
@@ -183,8 +192,10 @@ class ControlPlane:
 
 
 @contextmanager
-def control_plane(binary: Path, folder: Path) -> Iterator[ControlPlane]:
-    """Start everything; stop everything."""
+def control_plane(
+    binary: Path, folder: Path, *, manager_flags: Sequence[str] = ()
+) -> Iterator[ControlPlane]:
+    """Start everything; stop everything. Flags are added to those of kube-controller-manager."""
     (port,) = free_ports(1)
     url = f"https://127.0.0.1:{port}"
     tokens = {user: secrets.token_hex() for user in (ADMIN, API, OPERATOR)}
@@ -206,9 +217,18 @@ def control_plane(binary: Path, folder: Path) -> Iterator[ControlPlane]:
         rest = Rest(url, tokens[ADMIN])
         stack.callback(rest.close)
         plane = ControlPlane(start_apiserver, etcd, kubeconfigs, rest, folder / AUDIT_LOG)
-        manager = _controller_manager(binary, kubeconfigs[ADMIN])
+        manager = [*_controller_manager(binary, kubeconfigs[ADMIN]), *manager_flags]
         stack.enter_context(program(manager, folder / "kube-controller-manager.log"))
         yield plane
+
+
+def serve_kinds(plane: ControlPlane) -> None:
+    """Have the control plane serve TrainingJobs and Models."""
+    for crd in (custom_resource_definition(), model_custom_resource_definition()):
+        plane.rest.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
+        plural = crd["spec"]["names"]["plural"]
+        path = f"/apis/{names.API_VERSION}/namespaces/default/{plural}"
+        wait_for(f"the CRD of {plural} is served", partial(plane.rest.serves, path))
 
 
 def _start_etcd(stack: ExitStack, binary: Path, folder: Path) -> str:

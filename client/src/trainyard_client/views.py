@@ -67,6 +67,26 @@ class TrainedModel(View):
     duration_seconds: float
 
 
+class ModelTypeStatus(View):
+    """Where one of several model types stands."""
+
+    model_type: str
+    phase: str
+    stage: str | None = None
+    reason: str | None = None
+    message: str | None = Field(default=None, description="Why it waits or failed.")
+    attempts: int | None = None
+    percent: int | None = None
+
+
+class MemoryRaise(View):
+    """A further attempt with more memory."""
+
+    model_types: tuple[str, ...]
+    memory: str = Field(description="The limit from then on, such as 1536Mi.")
+    time: datetime
+
+
 class Job(View):
     """A training."""
 
@@ -81,6 +101,12 @@ class Job(View):
     queue: QueuePlace | None = Field(default=None, description="None unless it waits.")
     progress: Progress | None = None
     attempts: int | None = Field(default=None, description="Pods started so far.")
+    model_types: tuple[ModelTypeStatus, ...] = Field(
+        default=(), description="Each of them, where all are trained."
+    )
+    oom_retries: tuple[MemoryRaise, ...] = Field(
+        default=(), description="How the memory limit was raised after it had been too small."
+    )
     metrics: tuple[Metric, ...] = ()
     models: tuple[TrainedModel, ...] = ()
     created_at: datetime

@@ -27,12 +27,10 @@ class Announcement:
 def announcement(before: TrainingJobStatus, after: TrainingJobStatus) -> Announcement | None:
     """What a change of status has to tell: an end, a suspension, or a new trouble on the way."""
     message = after.message or ""
-    if after.phase is Phase.FAILED:
-        return Announcement(type="Warning", reason="Failed", message=f"{after.reason}: {message}")
     if after.phase in TERMINAL_PHASES:
-        if after.primary_metric:
-            message += f" ({after.primary_metric})"
-        return Announcement(type="Normal", reason=str(after.phase), message=message)
+        return _end(after)
+    if len(after.oom_retries or []) > len(before.oom_retries or []):
+        return Announcement(type="Warning", reason="MemoryRaised", message=message)
     waits = after.phase is Phase.QUEUED
     if after.reason is not None and after.reason != before.reason and not waits:
         return Announcement(type="Warning", reason=str(after.reason), message=message)
@@ -41,6 +39,15 @@ def announcement(before: TrainingJobStatus, after: TrainingJobStatus) -> Announc
     if before.phase is Phase.SUSPENDED and after.phase not in _STILL:
         return Announcement(type="Normal", reason="Resumed", message="pods are started again")
     return None
+
+
+def _end(status: TrainingJobStatus) -> Announcement:
+    message = status.message or ""
+    if status.phase is Phase.FAILED:
+        return Announcement(type="Warning", reason="Failed", message=f"{status.reason}: {message}")
+    if status.primary_metric:
+        message += f" ({status.primary_metric})"
+    return Announcement(type="Normal", reason=str(status.phase), message=message)
 
 
 class Subject(Protocol):

@@ -9,6 +9,7 @@ from trainyard_controller.objects import (
     Key,
     TrainingJob,
     owner_uid,
+    slim_finished_job,
     slim_job,
     slim_pod,
 )
@@ -83,9 +84,24 @@ class Cache:
         if fresh.model_uid is not None:
             self._runs.setdefault(fresh.model_uid, {})[fresh.key] = fresh
         if fresh.finished:
-            self._gone_pods.pop(fresh.uid, None)
             self.past.note(document)
+            self._forget_course(fresh)
         return True
+
+    def _forget_course(self, training_job: TrainingJob) -> None:
+        """Keep of a finished run only what its removal needs: there may be very many."""
+        self._gone_pods.pop(training_job.uid, None)
+        self._forget_pods(training_job.uid)
+        if (job := self.job(training_job)) is not None:
+            self._jobs[training_job.job_name] = slim_finished_job(job)
+
+    def _forget_pods(self, uid: str) -> None:
+        for pod_uid in self._pods.pop(uid, {}):
+            self._missed.pop(pod_uid, None)
+
+    def _has_finished(self, uid: str | None) -> bool:
+        key = self._keys.get(uid) if uid is not None else None
+        return key is not None and self._training_jobs[key].finished
 
     def drop_training_job(self, key: Key, uid: str) -> None:
         """Take note that a TrainingJob is gone."""
@@ -97,8 +113,7 @@ class Cache:
     def _forget(self, training_job: TrainingJob) -> None:
         self._keys.pop(training_job.uid, None)
         self._jobs.pop(training_job.job_name, None)
-        for pod_uid in self._pods.pop(training_job.uid, {}):
-            self._missed.pop(pod_uid, None)
+        self._forget_pods(training_job.uid)
         self._gone_pods.pop(training_job.uid, None)
         self._forget_run(training_job)
 
@@ -119,7 +134,8 @@ class Cache:
         name = document["metadata"]["name"]
         if not _is_news(self._jobs.get(name), document):
             return False
-        self._jobs[name] = slim_job(document)
+        finished = self._has_finished(owner_uid(document))
+        self._jobs[name] = slim_finished_job(document) if finished else slim_job(document)
         return True
 
     def drop_job(self, name: str, uid: str) -> bool:
@@ -131,7 +147,7 @@ class Cache:
         return True
 
     def pods(self, uid: str) -> list[Document]:
-        """The pods of the TrainingJob with this uid."""
+        """The pods of the TrainingJob with this uid; none once it has finished."""
         return list(self._pods.get(uid, {}).values())
 
     def gone_pods(self, uid: str) -> list[Document]:
@@ -141,7 +157,7 @@ class Cache:
     def put_pod(self, document: Document) -> bool:
         """Take note of a pod."""
         owner, pod_uid = owner_uid(document), document["metadata"]["uid"]
-        if owner is None or pod_uid in self._gone_pods.get(owner, {}):
+        if owner is None or self._has_finished(owner) or pod_uid in self._gone_pods.get(owner, {}):
             return False
         known = self._pods.setdefault(owner, {})
         if not _is_news(known.get(pod_uid), document):
@@ -155,8 +171,7 @@ class Cache:
         self._missed.pop(pod_uid, None)
         if owner is None or self._pods.get(owner, {}).pop(pod_uid, None) is None:
             return False
-        key = self._keys.get(owner)
-        if key is not None and not self._training_jobs[key].finished:
+        if owner in self._keys:
             self._gone_pods.setdefault(owner, {})[pod_uid] = slim_pod(document)
         return True
 

@@ -21,7 +21,7 @@ from trainyard_controller.resources import resource_of
 Document = dict[str, Any]
 
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
-PAGE_SIZE = 500
+PAGE_SIZE = 200
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -41,6 +41,8 @@ async def load_configuration() -> client.Configuration:
     except config.ConfigException:
         await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     configuration.disable_strict_ssl_verification = True
+    # Kopf's watches heed no proxy either; to look for one takes two threads for every request.
+    configuration.client_session_kwargs = {"trust_env": False}
     return configuration
 
 

@@ -7,6 +7,7 @@ from trainyard_schema.run import NOT_RETRIED, OOM_EXIT_CODE, SAVE_SECONDS
 from trainyard_schema.status import Reason
 
 from trainyard_controller.objects import TrainingJob
+from trainyard_controller.oom_retry import raised
 from trainyard_controller.settings import Settings
 
 USER_ID = 10001
@@ -108,7 +109,9 @@ def _pod_spec(spec: TrainingJobSpec, run: RunConfig, settings: Settings) -> dict
 def build_job(
     training_job: TrainingJob, spec: TrainingJobSpec, run: RunConfig, settings: Settings
 ) -> dict[str, Any]:
-    """The one Job of a TrainingJob: Indexed, with one completion for each model type."""
+    """The present Job of a TrainingJob: Indexed, with one completion for each model type."""
+    raises = training_job.status.oom_retries
+    spec, run = raised(spec, run, raises[-1] if raises else None)
     labels = {
         names.MANAGED_BY_LABEL: names.MANAGED_BY,
         names.UID_LABEL: training_job.uid,
@@ -119,13 +122,19 @@ def build_job(
     kueue = training_job.kueue_labels
     job_spec: dict[str, Any] = {
         "completionMode": "Indexed",
-        "completions": len(spec.model_types),
-        "parallelism": len(spec.model_types),
+        "completions": len(run.model_types),
+        "parallelism": len(run.model_types),
         "backoffLimitPerIndex": spec.backoff_limit,
         "podReplacementPolicy": "Failed",
         # Kueue takes the suspension away when it admits the Job.
         "suspend": spec.suspend or bool(kueue),
-        "template": {"metadata": {"labels": labels}, "spec": _pod_spec(spec, run, settings)},
+        "template": {
+            "metadata": {
+                "labels": labels,
+                "annotations": {names.MODEL_TYPES_ANNOTATION: ",".join(run.model_types)},
+            },
+            "spec": _pod_spec(spec, run, settings),
+        },
     }
     if spec.backoff_limit > 0:
         # Else the first failure of an index is its last, and nothing that happens is to be ignored.

@@ -12,6 +12,7 @@ from trainyard_controller.errors import ConflictError, RefusedError
 from trainyard_controller.job import build_job
 from trainyard_controller.kube import Api
 from trainyard_controller.objects import Document, Key, TrainingJob, parse_time, utc_now
+from trainyard_controller.observation import Observation
 from trainyard_controller.outcome import finished_condition
 from trainyard_controller.pending import has_given_up
 from trainyard_controller.pods import Problem
@@ -75,6 +76,8 @@ class Jobs:
         job = await self._known(training_job)
         if job is not None and finished_condition(job):
             return job, None
+        if training_job.previous_job_name is not None and training_job.status.job_name is None:
+            await self._remove(training_job, training_job.previous_job_name)
         if spec.cancel or has_given_up(training_job.status):
             if job is not None:
                 await self.delete(training_job, job)
@@ -93,6 +96,16 @@ class Jobs:
             await self._api.delete_job(
                 training_job.namespace, training_job.job_name, uid=job["metadata"]["uid"]
             )
+
+    async def _remove(self, training_job: TrainingJob, name: str) -> None:
+        """Make sure that the Job before is gone. Raises `ConflictError` as long as it is not."""
+        live = await self._api.get_job(training_job.namespace, name)
+        if live is not None and training_job.owns(live):
+            uid = live["metadata"]["uid"]
+            await self._api.delete_job(training_job.namespace, name, uid=uid)
+            if await self._api.get_job(training_job.namespace, name) is not None:
+                raise ConflictError(f"the Job {name} is still being deleted")
+            self._cache.drop_job(name, uid)
 
     async def read_live(self, training_job: TrainingJob) -> tuple[bool, Document | None]:
         """Look at one TrainingJob's Job and pods themselves. Tells whether that brought news."""
@@ -134,7 +147,7 @@ class Jobs:
                 return job, None
         elif job["spec"]["suspend"] != (suspend := spec.suspend or wait is not None):
             job = await self._patch_suspend(training_job, suspend=suspend)
-        return job, await self._why_no_pod(training_job, job)
+        return job, await self._why_no_pod(training_job, spec, job)
 
     async def _withdraw(self, training_job: TrainingJob, job: Document) -> None:
         """Take the Job of a suspended run from Kueue, which would let go on what it has admitted.
@@ -185,16 +198,25 @@ class Jobs:
             raise ConflictError(f"the Job {training_job.job_name} changed hands")
         return job
 
-    async def _why_no_pod(self, training_job: TrainingJob, job: Document) -> Problem | None:
-        """Why an unfinished Job has no active pod: for that only its Events know."""
-        uid, known = training_job.uid, self._cache.pods(training_job.uid)
-        if job["spec"]["suspend"] or any(pods.is_active(pod) for pod in known):
+    async def _why_no_pod(
+        self, training_job: TrainingJob, spec: TrainingJobSpec, job: Document
+    ) -> Problem | None:
+        """Why a model type of an unfinished Job has no pod: for that only its Events know."""
+        uid = training_job.uid
+        seen = Observation(
+            training_job=training_job,
+            spec=spec,
+            job=job,
+            pods=self._cache.pods(uid),
+            gone_pods=self._cache.gone_pods(uid),
+            now=self._now(),
+        )
+        if job["spec"]["suspend"] or not seen.podless:
             self._refusals.pop(uid, None)
             return None
         since = parse_time(job["status"].get("startTime") or job["metadata"]["creationTimestamp"])
-        since = max(
-            [since, *(parse_time(pod["metadata"]["creationTimestamp"]) for pod in known)],
-        )
+        ended = [pod for pod in seen.all_pods if pods.model_type(pod, spec) in seen.podless]
+        since = max([since, *(parse_time(pod["metadata"]["creationTimestamp"]) for pod in ended)])
         waited = (self._now() - since).total_seconds()
         if waited < POD_GRACE_SECONDS:
             self._queue.add_after(training_job.key, POD_GRACE_SECONDS - waited + 0.5)

@@ -8,6 +8,9 @@ from trainyard_schema import names
 from trainyard_controller.client import Client, Document, collection
 from trainyard_controller.errors import ConflictError
 
+_OURS = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
+"""Label selector of the project's Jobs and pods."""
+
 
 def _training_jobs(namespace: str) -> str:
     return collection(namespace, names.API_VERSION, names.PLURAL)
@@ -55,11 +58,9 @@ class Api(Client):
             status=status,
         )
 
-    async def list_jobs(self, namespace: str) -> list[Document]:
-        """All Jobs with the label of this project."""
-        return await self._list(
-            _jobs(namespace), labelSelector=f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
-        )
+    def jobs(self, namespace: str) -> AsyncIterator[Document]:
+        """All Jobs with the label of this project, read page by page."""
+        return self._iterate(_jobs(namespace), labelSelector=_OURS)
 
     async def get_job(self, namespace: str, name: str) -> Document | None:
         """The Job, or None if there is none."""
@@ -81,11 +82,13 @@ class Api(Client):
         """Delete this Job and, after it, its pods. That it is gone already is no error."""
         await self._delete(f"{_jobs(namespace)}/{name}", resource="jobs", uid=uid)
 
-    async def list_pods(self, namespace: str, *, uid: str | None = None) -> list[Document]:
-        """The trainer pods: all of them, or those of the TrainingJob with this uid."""
-        selector = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
-        if uid is not None:
-            selector += f",{names.UID_LABEL}={uid}"
+    def pods(self, namespace: str) -> AsyncIterator[Document]:
+        """All trainer pods, read page by page."""
+        return self._iterate(_pods(namespace), labelSelector=_OURS)
+
+    async def list_pods(self, namespace: str, *, uid: str) -> list[Document]:
+        """The pods of the TrainingJob with this uid."""
+        selector = f"{_OURS},{names.UID_LABEL}={uid}"
         return await self._list(_pods(namespace), labelSelector=selector)
 
     async def list_failed_creates(self, namespace: str, job_uid: str) -> list[Document]:

@@ -68,12 +68,24 @@ class TrainingJob(CustomObject):
     """The uid of the Model that owns it."""
     kueue_labels: Mapping[str, str] = field(default_factory=dict)
     """Its labels that Kueue reads on the Job."""
+    raises: int
+    """How often its memory limit was raised: as many Jobs came before the present one."""
     status: TrainingJobStatus
 
     @property
     def job_name(self) -> str:
-        """The one name that its Job can have."""
-        return names.job_name(self.name, self.uid)
+        """The one name that its present Job can have."""
+        return names.job_name(self.name, self.uid, self.raises)
+
+    @property
+    def previous_job_name(self) -> str | None:
+        """The name of the Job before, of which nothing may be left when the present one begins."""
+        return names.job_name(self.name, self.uid, self.raises - 1) if self.raises else None
+
+    def owns(self, document: Document) -> bool:
+        """Whether it is the controller of an object."""
+        owners = document["metadata"].get("ownerReferences") or []
+        return any(owner["uid"] == self.uid and owner.get("controller") for owner in owners)
 
     @property
     def finished(self) -> bool:
@@ -110,6 +122,8 @@ class TrainingJob(CustomObject):
             model_uid=model_uid,
             kueue_labels=_kueue_labels(metadata),
             spec=spec,
+            # Also of a status that this version cannot read, or of which not all is kept.
+            raises=len((document.get("status") or {}).get("oomRetries") or []),
             status=status,
         )
 
@@ -188,12 +202,22 @@ def slim_job(document: Document) -> Document:
     }
 
 
+def slim_finished_job(document: Document) -> Document:
+    """What is asked of the Job of a finished run: which one it is, and whether it goes."""
+    metadata = document["metadata"]
+    kept = ("name", "uid", "resourceVersion", "deletionTimestamp")
+    labels = {names.UID_LABEL: owner_uid(document)}
+    return {
+        "metadata": {name: metadata[name] for name in kept if name in metadata} | {"labels": labels}
+    }
+
+
 def slim_pod(document: Document) -> Document:
     """A pod without its spec and managed fields."""
     metadata = _slim_metadata(document)
-    index = names.COMPLETION_INDEX_ANNOTATION
     annotations = document["metadata"].get("annotations") or {}
-    metadata["annotations"] = {index: annotations[index]} if index in annotations else {}
+    read = (names.COMPLETION_INDEX_ANNOTATION, names.MODEL_TYPES_ANNOTATION)
+    metadata["annotations"] = {name: annotations[name] for name in read if name in annotations}
     status = document.get("status") or {}
     kept = ("phase", "reason", "message", "podIP", "conditions", "containerStatuses")
     return {

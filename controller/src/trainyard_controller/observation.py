@@ -6,9 +6,12 @@ from datetime import datetime
 from functools import cached_property
 
 from trainyard_schema import (
+    MemoryRaise,
     Metric,
     ModelType,
+    ModelTypeStatus,
     ModelVersion,
+    Phase,
     Reason,
     RunResult,
     TrainingJobSpec,
@@ -60,29 +63,104 @@ class Observation:
 
     @cached_property
     def all_pods(self) -> list[Document]:
-        """The pods of every attempt that is known."""
-        return [*self.gone_pods, *self.pods]
+        """The pods of every attempt of the present Job that is known, also those it has lost."""
+        owners = (self.training_job.job_name, None)
+        return [pod for pod in [*self.gone_pods, *self.pods] if pods.job_name(pod) in owners]
 
     @cached_property
     def active_pods(self) -> list[Document]:
-        """The pods that have yet to end."""
-        return [pod for pod in self.pods if pods.is_active(pod)]
+        """The pods of the present Job that have yet to end."""
+        present = {pod["metadata"]["uid"] for pod in self.pods}
+        return [
+            pod
+            for pod in self.all_pods
+            if pod["metadata"]["uid"] in present and pods.is_active(pod)
+        ]
 
     @cached_property
     def trainer_runs(self) -> bool:
         """Whether any trainer runs."""
-        return any(pods.is_running(pod) for pod in self.pods)
+        return any(pods.is_running(pod) for pod in self.active_pods)
 
     @cached_property
     def running(self) -> dict[ModelType, Heard]:
         """The words of those trainers that run now."""
-        kinds = {pods.model_type(pod, self.spec) for pod in self.pods if pods.is_running(pod)}
+        active = (pod for pod in self.active_pods if pods.is_running(pod))
+        kinds = {pods.model_type(pod, self.spec) for pod in active}
         return {kind: heard for kind, heard in self.heard.items() if kind in kinds}
 
     @cached_property
     def estimates(self) -> dict[ModelType, Estimate]:
         """How far those trainers are."""
         return progress.estimates(self.running, self.past, gated=self.spec.gate is not None)
+
+    @property
+    def last_raise(self) -> MemoryRaise | None:
+        """How the memory limit was raised for the present Job; None for the first one."""
+        raises = self.training_job.status.oom_retries
+        return raises[-1] if raises else None
+
+    @property
+    def model_types(self) -> Sequence[ModelType]:
+        """What the present Job trains, by completion index."""
+        return self.last_raise.model_types if self.last_raise else self.spec.model_types
+
+    @property
+    def memory_limit(self) -> str:
+        """The limit of the present Job's pods."""
+        return self.last_raise.memory if self.last_raise else self.spec.resources.limits.memory
+
+    @property
+    def deadline_seconds(self) -> int | None:
+        """The activeDeadlineSeconds of the present Job."""
+        if self.last_raise:
+            return self.last_raise.active_deadline_seconds
+        return self.spec.active_deadline_seconds
+
+    @property
+    def attempts(self) -> int:
+        """Pods started so far, by all Jobs: at least these."""
+        earlier = self.last_raise.attempts if self.last_raise else 0
+        return max(self.training_job.status.attempts or 0, earlier + len(self.starts))
+
+    @cached_property
+    def recorded(self) -> dict[ModelType, ModelTypeStatus]:
+        """What the status says of each of several model types."""
+        return {one.model_type: one for one in self.training_job.status.model_types or []}
+
+    @cached_property
+    def failed(self) -> set[ModelType]:
+        """The model types that have failed for good."""
+        indexes = _indexes((self.job or {}).get("status", {}).get("failedIndexes", ""))
+        here = {kind for index, kind in enumerate(self.model_types) if index in indexes}
+        return here | (set(self.spec.model_types) - set(self.model_types) - set(self.uploaded))
+
+    @cached_property
+    def podless(self) -> list[ModelType]:
+        """The model types of the present Job that have yet to end, and have no pod to do so."""
+        with_pod = {pods.model_type(pod, self.spec) for pod in self.active_pods}
+        settled = with_pod | self.failed | set(self.uploaded)
+        return [kind for kind in self.model_types if kind not in settled]
+
+    @cached_property
+    def causes(self) -> dict[ModelType, Problem]:
+        """Why the missing model types failed last, as far as it is known."""
+        last = {failure.model_type: failure.problem for failure in self.failures}
+        found = {kind: last.get(kind) or self._recorded_cause(kind) for kind in self.missing}
+        return {kind: cause for kind, cause in found.items() if cause is not None}
+
+    def _recorded_cause(self, kind: ModelType) -> Problem | None:
+        """What was found out before the pods were gone."""
+        one = self.recorded.get(kind)
+        if one is not None and one.phase is Phase.FAILED and one.reason is not None:
+            return Problem(reason=one.reason, message=one.message or "")
+        recorded = self.training_job.status.last_failure
+        if recorded is None or recorded.model_type != kind:
+            return None
+        if self.last_raise is not None and recorded.time < self.last_raise.time:
+            # It was the cause of the Job before.
+            return None
+        return Problem(reason=recorded.reason, message=recorded.message)
 
     @cached_property
     def _merged(self) -> tuple[list[ModelVersion], list[Metric]]:
@@ -142,13 +220,22 @@ class Observation:
         gone = set() if failed else {pod["metadata"]["uid"] for pod in self.gone_pods}
         found = []
         for pod in self.all_pods:
-            failure = pods.failure(pod, self.spec)
+            failure = pods.failure(pod, self.spec, memory_limit=self.memory_limit)
             if failure is None or (stopped and "deletionTimestamp" in pod["metadata"]):
                 continue
             interrupted = failure.problem.reason is Reason.INTERRUPTED
             if not (interrupted and pod["metadata"]["uid"] in gone):
                 found.append(failure)
         return sorted(found, key=lambda failure: failure.time)
+
+
+def _indexes(text: str) -> set[int]:
+    """The completion indexes that a Job's status names, such as `0,2-4`."""
+    found: set[int] = set()
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        found.update(range(int(first), int(last or first) + 1))
+    return found
 
 
 def _has_failed(job: Document) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from trainyard_schema import ModelVersion, Phase, Reason
+from trainyard_schema import MemoryRaise, ModelVersion, Phase, Reason
 
 from trainyard_controller import pods, verdicts
 from trainyard_controller.objects import Document, parse_time
@@ -29,6 +29,8 @@ class Outcome:
     reason: Reason | None = None
     message: str | None = None
     completion_time: datetime | None = None
+    problem: Problem | None = None
+    """What ended the run as a whole, if it is not the failures of its model types."""
 
 
 def outcome(seen: Observation) -> Outcome:
@@ -80,14 +82,10 @@ def _end(seen: Observation) -> Outcome | None:
         return Outcome(phase=Phase.CANCELLED, message=message, completion_time=seen.now)
     if name is None or seen.active_pods or has_given_up(seen.training_job.status):
         return None
-    return Outcome(
-        phase=Phase.FAILED,
-        reason=Reason.JOB_DELETED,
-        message=Problem(
-            reason=Reason.JOB_DELETED, message=f"the Job {name} was deleted before it finished"
-        ).advised,
-        completion_time=seen.now,
+    problem = Problem(
+        reason=Reason.JOB_DELETED, message=f"the Job {name} was deleted before it finished"
     )
+    return _failure(seen, seen.now, problem)
 
 
 def _end_of_job(seen: Observation, job: Document) -> Outcome | None:
@@ -99,17 +97,31 @@ def _end_of_job(seen: Observation, job: Document) -> Outcome | None:
         message = _success_message(seen)
         return Outcome(phase=Phase.SUCCEEDED, message=message, completion_time=time)
     if condition.get("reason") == "DeadlineExceeded":
-        problem = _deadline(seen)
-    else:
-        problem = _why_missing(seen, condition)
-    message = problem.advised
+        return _failure(seen, time, _deadline(seen))
+    return _failure(seen, time, None if seen.causes else _without_a_trace(seen, condition))
+
+
+def _failure(seen: Observation, time: datetime, whole: Problem | None) -> Outcome:
+    """The end of a run that has not all it should have: for a reason of its own, or for those of
+    its model types.
+    """
+    problems = [whole] if whole else list(seen.causes.values())
+    reason = problems[0].reason
+    messages = [problem.message for problem in problems]
     if seen.uploaded:
-        message += f"; {uploaded_message(seen.models)}"
+        reason = Reason.PARTIAL_SUCCESS
+        trained = f"{len(seen.uploaded)} of {len(seen.spec.model_types)} model types trained"
+        messages = [
+            f"{trained} ({', '.join(seen.uploaded)})",
+            *(f"{problem.reason}: {problem.message}" for problem in problems),
+        ]
+    message = Problem(reason=reason, message="; ".join(messages)).advised
     return Outcome(
         phase=Phase.FAILED,
-        reason=problem.reason,
+        reason=reason,
         message=message[:MESSAGE_LENGTH],
         completion_time=time,
+        problem=whole,
     )
 
 
@@ -121,21 +133,10 @@ def _deadline(seen: Observation) -> Problem:
     return Problem(reason=Reason.DEADLINE_EXCEEDED, message=message)
 
 
-def _why_missing(seen: Observation, condition: Document) -> Problem:
-    """The last failure of each model type without a version, in their order."""
-    last = {failure.model_type: failure.problem for failure in seen.failures}
-    problems = [last[kind] for kind in seen.missing if kind in last]
-    if problems:
-        message = "; ".join(problem.message for problem in problems)
-        return Problem(reason=problems[0].reason, message=message)
-    recorded = seen.training_job.status.last_failure
-    if recorded is not None and recorded.model_type in seen.missing:
-        return Problem(reason=recorded.reason, message=recorded.message)
+def _without_a_trace(seen: Observation, condition: Document) -> Problem:
     why = condition.get("message") or condition.get("reason") or "no reason given"
-    return Problem(
-        reason=Reason.TRAINER_CRASHED,
-        message=f"{', '.join(seen.missing)} left no result, and the pods are gone: {why}",
-    )
+    left = f"{', '.join(seen.missing)} left no result, and the pods are gone: {why}"
+    return Problem(reason=Reason.TRAINER_CRASHED, message=left)
 
 
 def _way(seen: Observation) -> Outcome:
@@ -166,13 +167,10 @@ def _patience(seen: Observation, way: Outcome) -> Outcome:
         if left is None or left > 0:
             return way
         problem = waited_too_long(seen.spec, Problem.told(way.reason, way.message) or known)
-    gone = seen.job is None and not seen.pods
-    return Outcome(
-        phase=Phase.FAILED if gone else way.phase,
-        reason=problem.reason,
-        message=problem.advised[:MESSAGE_LENGTH],
-        completion_time=seen.now if gone else None,
-    )
+    if seen.job is None and not seen.pods:
+        return _failure(seen, seen.now, problem)
+    message = problem.advised[:MESSAGE_LENGTH]
+    return Outcome(phase=way.phase, reason=problem.reason, message=message)
 
 
 def _without_pod(seen: Observation) -> Outcome:
@@ -198,7 +196,8 @@ def _wait(seen: Observation) -> Wait | None:
 
 
 def _with_pods(seen: Observation) -> Outcome:
-    problem = next((p for pod in seen.active_pods if (p := pods.waiting_problem(pod))), None)
+    waiting = (p for pod in seen.active_pods if (p := pods.waiting_problem(pod)))
+    problem = next(waiting, seen.refusal)
     return Outcome(
         phase=Phase.RUNNING if seen.trainer_runs else Phase.STARTING,
         reason=problem.reason if problem else None,
@@ -207,6 +206,13 @@ def _with_pods(seen: Observation) -> Outcome:
 
 
 def _retrying(seen: Observation) -> str | None:
-    if not seen.failures:
-        return None
-    return f"after a failed attempt: {seen.failures[-1].problem.message}"[:MESSAGE_LENGTH]
+    if seen.failures:
+        return f"after a failed attempt: {seen.failures[-1].problem.message}"[:MESSAGE_LENGTH]
+    if seen.last_raise is not None:
+        return raised_message(seen.last_raise)
+    return None
+
+
+def raised_message(one: MemoryRaise) -> str:
+    """Tells of a Job with more memory."""
+    return f"{', '.join(one.model_types)} ran out of memory and is tried again with {one.memory}"

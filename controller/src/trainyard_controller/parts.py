@@ -132,14 +132,14 @@ class Parts:
             for training_job in await self._model_api.list_runs(namespace):
                 self.cache.put_training_job(training_job)
             await self._read_jobs(namespace)
-            for pod in await self._api.list_pods(namespace):
+            async for pod in self._api.pods(namespace):
                 self.cache.put_pod(pod)
             if self._limits.exist:
                 async for training_job in self._api.training_jobs(namespace):
                     self.cache.put_training_job(training_job)
 
     async def _read_jobs(self, namespace: str) -> None:
-        for job in await self._api.list_jobs(namespace):
+        async for job in self._api.jobs(namespace):
             self.cache.put_job(job)
 
     async def begin(self) -> None:

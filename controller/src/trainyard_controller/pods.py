@@ -15,7 +15,7 @@ from trainyard_schema import (
     TrainingJobSpec,
     names,
 )
-from trainyard_schema.run import OOM_EXIT_CODE
+from trainyard_schema.run import OOM_EXIT_CODE, model_type_of_pod
 
 from trainyard_controller.objects import Document, parse_time
 
@@ -71,10 +71,15 @@ class PodFailure:
 
 def model_type(pod: Document, spec: TrainingJobSpec) -> ModelType | None:
     """Which of the run's model types the pod trains; None for a pod that is no trainer."""
-    index = pod["metadata"]["annotations"].get(names.COMPLETION_INDEX_ANNOTATION, "")
-    if not index.isdigit() or int(index) >= len(spec.model_types):
-        return None
-    return spec.model_types[int(index)]
+    return model_type_of_pod(pod["metadata"]["annotations"], spec.model_types)
+
+
+def job_name(pod: Document) -> str | None:
+    """The name of the Job that the pod belongs to; None where the Job went without its pods."""
+    for owner in pod["metadata"].get("ownerReferences") or []:
+        if owner["kind"] == "Job":
+            return str(owner["name"])
+    return None
 
 
 def _container_status(pod: Document) -> Document:
@@ -147,17 +152,16 @@ def _last_line(text: str) -> str:
 
 
 def _terminated_problem(
-    pod: Document, terminated: Document, kind: ModelType, spec: TrainingJobSpec
+    pod: Document, terminated: Document, kind: ModelType, memory_limit: str
 ) -> Problem:
     code = terminated.get("exitCode", 0)
     # Container runtimes can miss why the kernel killed a container (seen with containerd 1.6 on
     # cgroup v1). Nothing else sends SIGKILL to a pod that nobody has deleted.
     killed = code == OOM_EXIT_CODE and "deletionTimestamp" not in pod["metadata"]
     if killed or terminated.get("reason") == "OOMKilled":
-        limit = spec.resources.limits.memory
         return Problem(
             reason=Reason.OOM_KILLED,
-            message=f"{kind} was OOMKilled at its memory limit of {limit}",
+            message=f"{kind} was OOMKilled at its memory limit of {memory_limit}",
         )
     if terminated.get("reason") in ("StartError", "ContainerCannotRun"):
         return Problem(
@@ -184,8 +188,8 @@ def _terminated_problem(
     )
 
 
-def failure(pod: Document, spec: TrainingJobSpec) -> PodFailure | None:
-    """Why the pod failed; None if it has not, or is none of ours."""
+def failure(pod: Document, spec: TrainingJobSpec, *, memory_limit: str) -> PodFailure | None:
+    """Why the pod failed; None if it has not, or is none of ours. `memory_limit` is the pod's."""
     kind = model_type(pod, spec)
     if kind is None or pod["status"].get("phase") not in ("Failed", "Succeeded"):
         return None
@@ -202,7 +206,7 @@ def failure(pod: Document, spec: TrainingJobSpec) -> PodFailure | None:
         )
         finished = finished or disruption.get("lastTransitionTime")
     elif terminated is not None:
-        problem = _terminated_problem(pod, terminated, kind, spec)
+        problem = _terminated_problem(pod, terminated, kind, memory_limit)
     else:
         why = pod["status"].get("message") or pod["status"].get("reason") or "no container started"
         problem = Problem(reason=Reason.TRAINER_CRASHED, message=f"{kind}: the pod failed: {why}")

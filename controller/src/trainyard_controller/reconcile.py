@@ -126,19 +126,20 @@ class Reconciler:
         if _stops_pods(status):
             # Pods that go before the watches have begun are never told of.
             self._queue.add_after(training_job.key, STOPPING_LOOK_SECONDS)
-        if _stops_pods(status) or status.phase in TERMINAL_PHASES:
-            # The last word is not said on the strength of a cache.
+        unsure = _decides(training_job, status) and not _is_sure(status, job)
+        if _stops_pods(status) or unsure:
+            # What is final is not said on the strength of a cache.
             changed, job = await self._jobs.read_live(training_job)
-            if changed:
-                status = self._status(training_job, spec, job, refusal, wait)
-                if status.phase not in TERMINAL_PHASES:
-                    self._queue.add(training_job.key)
+            # What is no news by then may be what a watch told while this was asked for.
+            status = self._status(training_job, spec, job, refusal, wait)
+            if changed and status.phase not in TERMINAL_PHASES:
+                self._queue.add(training_job.key)
         left = seconds_left(spec, status.pending_since, self._now())
         if left is not None and left > 0:
             self._queue.add_after(training_job.key, left)
         await self._write(training_job, status)
-        if has_given_up(status) and not has_given_up(training_job.status):
-            # It is on record now, so that the Job can go.
+        if _decides(training_job, status):
+            # It is on record now, and what follows from it can be done.
             self._queue.add(training_job.key)
 
     async def _write(self, training_job: TrainingJob, status: TrainingJobStatus) -> None:
@@ -192,3 +193,20 @@ def _stops_pods(status: TrainingJobStatus) -> bool:
     return status.phase is Phase.CANCELLING or (
         has_given_up(status) and status.phase not in TERMINAL_PHASES
     )
+
+
+def _decides(training_job: TrainingJob, status: TrainingJobStatus) -> bool:
+    """Whether the status has what is not taken back, and what the operator then acts on."""
+    return (
+        status.phase in TERMINAL_PHASES
+        or has_given_up(status) > has_given_up(training_job.status)
+        or len(status.oom_retries or []) > training_job.raises
+    )
+
+
+def _is_sure(status: TrainingJobStatus, job: Document | None) -> bool:
+    """Whether a last word needs no further look, for which the API server goes through all pods.
+
+    A Job that has ended with every version in its pods' last words cannot become less.
+    """
+    return status.phase is Phase.SUCCEEDED and job is not None

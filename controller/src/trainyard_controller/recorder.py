@@ -20,8 +20,10 @@ from trainyard_controller.workqueue import WorkQueue
 
 SETTLE_SECONDS = 2.0
 """How long a change that can wait is kept back, for a greater one may follow."""
-FIRST_SECONDS = 0.1
-"""How long the news of a new Job is kept back, so that it does not hold up the Job's pods."""
+ENDING_SECONDS = 30.0
+"""The same where every version is there: then follows the end, as soon as the Job has its own."""
+FIRST_SECONDS = 1.0
+"""How long the news of a new Job is kept back: by then its pod may run, which is greater news."""
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +104,8 @@ class Recorder:
             return self._noticed.setdefault(key, now) + SETTLE_SECONDS - now
         if _matters(before, after):
             return 0.0
-        settled = self._noticed.setdefault(key, now) + SETTLE_SECONDS
+        patience = ENDING_SECONDS if _is_uploaded(after) else SETTLE_SECONDS
+        settled = self._noticed.setdefault(key, now) + patience
         written = self._written.get(key)
         due = settled if written is None else max(settled, written + self._interval)
         return due - now
@@ -123,6 +126,14 @@ class Recorder:
         await post_events(self._api, training_job, told, self._now(), instance=self._instance)
 
 
+def _is_uploaded(status: TrainingJobStatus) -> bool:
+    """Whether the version of each model type is there."""
+    return any(
+        condition.type is ConditionType.MODEL_UPLOADED and condition.status == "True"
+        for condition in status.conditions
+    )
+
+
 def _matters(before: TrainingJobStatus, after: TrainingJobStatus) -> bool:
     """Whether a change is more than progress, so that it is written at once."""
 
@@ -132,6 +143,7 @@ def _matters(before: TrainingJobStatus, after: TrainingJobStatus) -> bool:
             status.reason,
             status.observed_generation,
             status.job_name,
+            status.oom_retries,
             [
                 (condition.type, condition.status)
                 for condition in status.conditions

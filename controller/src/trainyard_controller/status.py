@@ -6,6 +6,7 @@ from trainyard_schema import (
     Condition,
     ConditionType,
     LastFailure,
+    MemoryRaise,
     Phase,
     Progress,
     Reason,
@@ -13,10 +14,12 @@ from trainyard_schema import (
 )
 
 from trainyard_controller import leaderboard, progress
+from trainyard_controller.by_type import by_type
 from trainyard_controller.conditions import Conditions
 from trainyard_controller.objects import TrainingJob
 from trainyard_controller.observation import Observation
-from trainyard_controller.outcome import Outcome, outcome, uploaded_message
+from trainyard_controller.oom_retry import next_raise
+from trainyard_controller.outcome import Outcome, outcome, raised_message, uploaded_message
 from trainyard_controller.pending import pending_since
 from trainyard_controller.pods import Problem
 
@@ -24,7 +27,8 @@ from trainyard_controller.pods import Problem
 def desired_status(seen: Observation) -> TrainingJobStatus:
     """The status that follows from a TrainingJob, its Job and its pods."""
     before = seen.training_job.status
-    stands = outcome(seen)
+    following = next_raise(seen)
+    stands = outcome(seen) if following is None else _tried_again(following)
     stage = None
     if stands.phase is Phase.RUNNING:
         stage = progress.stage(list(seen.running.values())) or before.stage
@@ -35,12 +39,14 @@ def desired_status(seen: Observation) -> TrainingJobStatus:
         stage=stage,
         reason=stands.reason,
         message=stands.message,
-        pending_since=pending_since(before, stands.phase, seen.now),
-        job_name=_job_name(seen, stands),
+        pending_since=seen.now if following else pending_since(before, stands.phase, seen.now),
+        job_name=None if following else _job_name(seen, stands),
         start_time=before.start_time or next(iter(seen.starts), None),
         completion_time=stands.completion_time,
-        attempts=max(before.attempts or 0, len(seen.starts)),
+        attempts=seen.attempts,
         last_failure=_last_failure(seen),
+        oom_retries=[*(before.oom_retries or []), following] if following else before.oom_retries,
+        model_types=by_type(seen, stands, following),
         conditions=_conditions(seen, stands),
         queue=seen.wait and seen.wait.place if stands.phase is Phase.QUEUED else None,
         progress=_progress(seen, stands),
@@ -49,6 +55,11 @@ def desired_status(seen: Observation) -> TrainingJobStatus:
         models=seen.models,
         verdicts=seen.verdicts or None,
     )
+
+
+def _tried_again(following: MemoryRaise) -> Outcome:
+    """Where a run stands between two Jobs: that there is to be another is put on record first."""
+    return Outcome(phase=Phase.STARTING, message=raised_message(following))
 
 
 def rejected_status(
@@ -84,7 +95,8 @@ def _progress(seen: Observation, stands: Outcome) -> Progress | None:
         return progress.complete(previous, seen.models, stands.completion_time or seen.now)
     if not seen.running:
         return progress.unheard(previous, runs=seen.trainer_runs, silent=seen.silent)
-    ended = {*seen.uploaded, *(failure.model_type for failure in seen.failures)}
+    failed = {failure.model_type for failure in seen.failures} | seen.failed
+    ended = failed | set(seen.uploaded)
     return progress.combine(
         seen.spec.model_types,
         done=frozenset(ended - seen.running.keys()),
@@ -102,8 +114,9 @@ def _last_failure(seen: Observation) -> LastFailure | None:
     last = seen.failures[-1]
     if before is not None and before.time >= last.time:
         return before
+    earlier = seen.last_raise.attempts if seen.last_raise else 0
     return LastFailure(
-        attempt=max(1, sum(start <= last.time for start in seen.starts)),
+        attempt=max(1, earlier + sum(start <= last.time for start in seen.starts)),
         model_type=last.model_type,
         reason=last.problem.reason,
         exit_code=last.exit_code,

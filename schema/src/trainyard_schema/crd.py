@@ -140,12 +140,19 @@ def add_training_rules(spec: dict[str, Any]) -> None:
     for part, default in defaults.items():
         properties["resources"]["properties"][part]["default"] = default
     properties["resources"]["x-kubernetes-validations"] = [_fits("cpu"), _fits("memory")]
+    spec["x-kubernetes-validations"] = [
+        rule(
+            "!has(self.oomRetry) || quantity(string(self.oomRetry.maxMemory))"
+            ".isGreaterThan(quantity(string(self.resources.limits.memory)))",
+            "oomRetry.maxMemory must be more than resources.limits.memory",
+        )
+    ]
 
 
 def _spec_schema() -> dict[str, Any]:
     spec = schema_of(TrainingJobSpec)
     add_training_rules(spec)
-    spec["x-kubernetes-validations"] = [
+    spec["x-kubernetes-validations"] += [
         *(_immutable(field) for field in spec["properties"] if field not in MUTABLE_FIELDS),
         rule(
             "!oldSelf.cancel || self.cancel",

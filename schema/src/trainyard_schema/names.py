@@ -54,6 +54,8 @@ KUEUE_PRIORITY_LABEL = "kueue.x-k8s.io/priority-class"
 
 COMPLETION_INDEX_ANNOTATION = "batch.kubernetes.io/job-completion-index"
 """Set by the Job controller on each pod of an Indexed Job: which model type it trains."""
+MODEL_TYPES_ANNOTATION = f"{GROUP}/model-types"
+"""On each pod: what its Job trains, by completion index, separated by commas."""
 
 TRAINER_CONTAINER = "trainer"
 RUN_CONFIG_ENV = "TRAINYARD_RUN"
@@ -107,9 +109,13 @@ def _without_suffixes(name: str) -> str:
     return str(path)
 
 
-def job_name(name: str, uid: str) -> str:
-    """The one name that a TrainingJob's Job can have: `<slug of name>-<8 hex of sha256(uid)>`."""
-    return f"{slug(name, _JOB_NAME_LENGTH - _HASH_LENGTH - 1)}-{_digest(uid)}"
+def job_name(name: str, uid: str, raises: int = 0) -> str:
+    """The one name that a TrainingJob's Job can have: `<slug of name>-<8 hex of sha256(uid)>`.
+
+    After the memory limit was raised it ends in `-r<how often>`: that is another Job.
+    """
+    suffix = f"-{_digest(uid)}" + (f"-r{raises}" if raises else "")
+    return slug(name, _JOB_NAME_LENGTH - len(suffix)) + suffix
 
 
 def scheduled_run_name(model: str, time: datetime) -> str:

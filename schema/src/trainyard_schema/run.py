@@ -1,10 +1,11 @@
 """What the operator hands to a trainer pod, and what the pod hands back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
 
+from trainyard_schema import names
 from trainyard_schema.base import Model
 from trainyard_schema.hyperparameters import validate_hyperparameters
 from trainyard_schema.spec import CrossValidation, DataSpec, Gate, ModelType, TrainingJobSpec
@@ -106,6 +107,21 @@ class RunResult(Model):
     verdict: Verdict | None = None
     reason: Reason | None = None
     message: str = Field(default="", max_length=2000)
+
+
+def model_type_of_pod(
+    annotations: Mapping[str, str], model_types: Sequence[ModelType]
+) -> ModelType | None:
+    """Which model type a pod trains; None for one that is no trainer of the run.
+
+    `model_types` are those of the run, for the pods of Jobs that do not name theirs.
+    """
+    named = annotations.get(names.MODEL_TYPES_ANNOTATION)
+    kinds = named.split(",") if named else list(model_types)
+    index = annotations.get(names.COMPLETION_INDEX_ANNOTATION, "")
+    if not index.isdigit() or int(index) >= len(kinds):
+        return None
+    return next((kind for kind in model_types if kind == kinds[int(index)]), None)
 
 
 def run_config(

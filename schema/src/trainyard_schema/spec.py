@@ -133,6 +133,15 @@ class Resources(Model):
         return self
 
 
+class OomRetry(Model):
+    """How the memory limit is raised for another attempt when it was too small."""
+
+    factor: float = Field(
+        default=1.5, ge=1.25, le=10, description="By which the limit grows with each attempt."
+    )
+    max_memory: Quantity = Field(description="Greatest limit, such as 4Gi.")
+
+
 class Toleration(Model):
     """A core/v1 Toleration."""
 
@@ -229,6 +238,11 @@ class TrainingSpec(Model):
         le=10,
         description="Retries of each model type after a failure that a retry may mend.",
     )
+    oom_retry: OomRetry | None = Field(
+        default=None,
+        description="Try again with more memory after an OOM kill or InsufficientMemory. Absent: "
+        "no.",
+    )
     active_deadline_seconds: int | None = Field(
         default=None,
         ge=1,
@@ -253,6 +267,16 @@ class TrainingSpec(Model):
         default_factory=dict, max_length=20
     )
     tolerations: list[Toleration] = Field(default_factory=list, max_length=20)
+
+    @model_validator(mode="after")
+    def _there_is_memory_to_raise(self) -> Self:
+        limit = self.resources.limits.memory
+        if self.oom_retry and parse_quantity(self.oom_retry.max_memory) <= parse_quantity(limit):
+            raise ValueError(
+                f"oomRetry.maxMemory {self.oom_retry.max_memory} is not more than "
+                f"resources.limits.memory {limit}"
+            )
+        return self
 
     @property
     def model_types(self) -> tuple[ModelType, ...]:

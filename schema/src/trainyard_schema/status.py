@@ -258,6 +258,42 @@ class QueuePlace(Model):
     )
 
 
+MOST_MEMORY_RAISES = 20
+
+
+class MemoryRaise(Model):
+    """Another Job of the run, with more memory, for the model types whose limit was too small."""
+
+    model_types: list[ModelType] = Field(min_length=1, max_length=8)
+    memory: str = Field(max_length=32, description="The limit from then on.")
+    attempts: int = Field(ge=0, description="Pods started before.")
+    active_deadline_seconds: int | None = Field(
+        default=None, ge=1, description="What is left of the run's."
+    )
+    time: datetime
+
+
+class ModelTypeStatus(Model):
+    """Where one of several model types stands."""
+
+    model_type: ModelType
+    phase: Literal[
+        Phase.PENDING,
+        Phase.STARTING,
+        Phase.RUNNING,
+        Phase.SUCCEEDED,
+        Phase.FAILED,
+        Phase.CANCELLED,
+    ]
+    stage: Stage | None = None
+    reason: Reason | None = None
+    message: str | None = Field(default=None, max_length=1024)
+    attempts: int | None = Field(
+        default=None, ge=0, description="Pods that its present Job has started for it."
+    )
+    percent: int | None = Field(default=None, ge=0, le=100)
+
+
 class TrainingJobStatus(Model):
     """The whole status. Every field is absent until it is known."""
 
@@ -277,6 +313,14 @@ class TrainingJobStatus(Model):
     completion_time: datetime | None = None
     attempts: int | None = Field(default=None, ge=0, description="Pods started so far.")
     last_failure: LastFailure | None = None
+    oom_retries: list[MemoryRaise] | None = Field(
+        default=None,
+        max_length=MOST_MEMORY_RAISES,
+        description="How the memory limit was raised. As many Jobs came before the present one.",
+    )
+    model_types: list[ModelTypeStatus] | None = Field(
+        default=None, max_length=8, description="Each of them, with modelType all."
+    )
     conditions: list[Condition] = Field(default_factory=list, max_length=16)
     queue: QueuePlace | None = Field(default=None, description="While it waits for a slot.")
     progress: Progress | None = None

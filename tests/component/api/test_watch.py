@@ -253,7 +253,8 @@ class TestLogs:
             {
                 "metadata": {
                     "name": self.POD,
-                    "labels": {names.UID_LABEL: uid, names.COMPLETION_INDEX_ANNOTATION: "0"},
+                    "labels": {names.UID_LABEL: uid},
+                    "annotations": {names.COMPLETION_INDEX_ANNOTATION: "0"},
                 },
                 "spec": {
                     "automountServiceAccountToken": False,

@@ -190,6 +190,11 @@ class Lab:
         uid = self.training_job(name)["metadata"]["uid"]
         return f"{self.jobs}/{names.job_name(name, uid)}"
 
+    def has_failed(self, path: str) -> bool:
+        """Whether the Job at a path has ended without what it was to do."""
+        conditions = (self.rest.get(path) or {}).get("status", {}).get("conditions", [])
+        return any((one["type"], one["status"]) == ("Failed", "True") for one in conditions)
+
     def pods(self, name: str) -> list[dict[str, Any]]:
         selector = f"{names.NAME_LABEL}={name}"
         return self.rest.items(f"{self.core}/pods", labelSelector=selector)
@@ -264,13 +269,6 @@ class Lab:
 
 def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-@pytest.fixture(scope="session")
-def s3() -> Iterator[S3Server]:
-    server = S3Server()
-    yield server
-    server.stop()
 
 
 def _lab(kubernetes: ControlPlane, s3: S3Server, folder: Path) -> Lab:

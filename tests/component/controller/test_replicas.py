@@ -39,18 +39,16 @@ class Replica:
         return self.role == "leader"
 
 
-def start(lab: Lab, seconds: float = 15.0, **environment: str) -> Replica:
-    process = lab.start(
-        TRAINYARD_LEASE_NAME=LEASE, TRAINYARD_LEASE_SECONDS=str(seconds), **environment
-    )
+def start(lab: Lab, seconds: float = 15.0, sabotage: str = "") -> Replica:
+    process = lab.start(sabotage, TRAINYARD_LEASE_NAME=LEASE, TRAINYARD_LEASE_SECONDS=str(seconds))
     return Replica(process, lab.port)
 
 
-def start_two(lab: Lab, seconds: float = 15.0) -> tuple[Replica, Replica]:
-    """The leader and its standby."""
+def start_two(lab: Lab, seconds: float = 15.0, sabotage: str = "") -> tuple[Replica, Replica]:
+    """The leader and its standby, which may be sabotaged."""
     leader = start(lab, seconds)
     wait_for("the first leads", lambda: leader.leads)
-    standby = start(lab, seconds)
+    standby = start(lab, seconds, sabotage)
     wait_for("the second has seen the lease", lambda: "standing by" in lab.log)
     return leader, standby
 
@@ -108,7 +106,7 @@ def test_a_leader_without_an_api_server_ends_and_nobody_leads_until_it_is_back(
         assert leader.process.wait(timeout=20) == 1
         assert not standby.leads
     until_leading(standby, 30)
-    succeed(lab, lab.submit())
+    lab.until(lab.submit(), "Starting")
 
 
 def test_a_lease_that_is_deleted_stays_with_its_holder(lab: Lab) -> None:
@@ -119,6 +117,35 @@ def test_a_lease_that_is_deleted_stays_with_its_holder(lab: Lab) -> None:
     found: dict[str, Any] = wait_for("the lease is there again", lambda: lab.rest.get(path))
     assert found["spec"]["holderIdentity"] == holder
     assert (leader.role, standby.role) == ("leader", "standby")
+
+
+LATE = """
+from trainyard_controller import cache, kube
+put, get = cache.Cache.put_training_job, kube.Api.get_training_job
+def late(self, document):
+    return bool(cache.asked or not document.get("status")) and put(self, document)
+async def ask(self, *args):
+    cache.asked = True
+    return await get(self, *args)
+cache.asked = False
+cache.Cache.put_training_job, kube.Api.get_training_job = late, ask
+"""
+"""Its watch has yet to tell what became of TrainingJobs when it takes over."""
+
+
+def test_what_the_last_leader_did_a_moment_ago_is_looked_at_before_a_job_is_created(
+    lab: Lab,
+) -> None:
+    leader, standby = start_two(lab, sabotage=LATE)
+    name = lab.submit()
+    lab.until(name, "Starting")
+    lab.patch(name, cancel=True)
+    lab.until(name, "Cancelled")
+    leader.process.send_signal(signal.SIGTERM)
+    until_leading(standby, 10)
+    wait_for("it has looked", lambda: lab.reconciliations)
+    succeed(lab, lab.submit())
+    assert lab.rest.get(lab.job_path(name)) is None
 
 
 def test_what_is_under_way_at_sigterm_is_finished(lab: Lab) -> None:
@@ -146,7 +173,8 @@ def test_a_start_waits_for_an_api_server_that_is_away(lab: Lab, kubernetes: Cont
         process = lab.start(impatient, until="healthz")
         assert httpx.get(f"http://127.0.0.1:{lab.port}/readyz").status_code == 503
     wait_for("it is ready", lambda: httpx.get(f"http://127.0.0.1:{lab.port}/readyz").is_success)
-    succeed(lab, lab.submit())
+    # The Job controller, too, has to find its way back, but takes its time.
+    lab.until(lab.submit(), "Starting")
     assert process.poll() is None
 
 

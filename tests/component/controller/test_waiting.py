@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from trainyard_schema import Reason
 
 from ..control_plane import wait_for
 from .conftest import Lab
@@ -159,6 +160,17 @@ def test_a_full_namespace_shows_and_the_run_starts_when_there_is_room(lab: Lab) 
     assert "exceeded quota: full" in told(lab, name, "QuotaExceeded")
     lab.rest.delete(f"{lab.core}/resourcequotas/full")
     lab.until(name, "Starting", timeout=60)
+
+
+def test_one_of_several_model_types_without_room_is_named(lab: Lab) -> None:
+    lab.start()
+    quota = {"metadata": {"name": "full"}, "spec": {"hard": {"pods": "2"}}}
+    lab.rest.post(f"{lab.core}/resourcequotas", quota)
+    wait_for("the quota counts", lambda: lab.quota_counts("full"))
+    name = lab.submit(modelType="all")
+    assert "exceeded quota: full" in told(lab, name, "QuotaExceeded")
+    reasons = [one.reason for one in lab.status(name).model_types or []]
+    assert reasons.count(Reason.QUOTA_EXCEEDED) == 1
 
 
 def test_a_policy_that_refuses_the_pods(

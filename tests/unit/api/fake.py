@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace, TracebackType
 from typing import Any, Self, cast
 
-from kubernetes.aio.client import ApiException, CoreV1Api, CustomObjectsApi
+from kubernetes.aio.client import ApiException, CustomObjectsApi
 from trainyard_api.cluster import Cluster
 from trainyard_api.cluster.cache import ObjectCache
+from trainyard_api.cluster.core import CoreApi
 from trainyard_schema import names
 
 Fault = Callable[[str], None]
@@ -169,17 +170,23 @@ class FakeApi:
         self._waiting.clear()
 
     def put_pod(
-        self, name: str, job: str, *, index: int = 0, state: str = "running", lines: int = 0
+        self,
+        name: str,
+        job: str,
+        *,
+        index: int = 0,
+        state: str = "running",
+        lines: int = 0,
+        types: str = "",
     ) -> None:
+        named = {names.MODEL_TYPES_ANNOTATION: types} if types else {}
         self.pods[name] = {
             "metadata": {
                 "name": name,
                 "uid": hashlib.sha256(name.encode()).hexdigest(),
                 "creationTimestamp": f"2026-01-01T00:01:{len(self.pods):02}Z",
-                "labels": {
-                    names.UID_LABEL: self.stored[job]["metadata"]["uid"],
-                    names.COMPLETION_INDEX_ANNOTATION: str(index),
-                },
+                "labels": {names.UID_LABEL: self.stored[job]["metadata"]["uid"]},
+                "annotations": {names.COMPLETION_INDEX_ANNOTATION: str(index), **named},
             },
             "status": {
                 "containerStatuses": [{"name": names.TRAINER_CONTAINER, "state": {state: {}}}]
@@ -187,9 +194,7 @@ class FakeApi:
         }
         self.printed[name] = [f"{name} line {number + 1}\n".encode() for number in range(lines)]
 
-    async def list_namespaced_pod_without_preload_content(
-        self, _: str, *, label_selector: str, **__: Any
-    ) -> Any:
+    async def list_pods(self, _: str, *, label_selector: str, **__: Any) -> Any:
         self._begin("list pods")
         wanted = dict(item.split("=") for item in label_selector.split(","))
         items = [
@@ -197,9 +202,7 @@ class FakeApi:
         ]
         return _answered(200, read=lambda: _said(json.dumps({"items": items})))
 
-    async def read_namespaced_pod_log_without_preload_content(
-        self, pod: str, _: str, *, container: str, **__: Any
-    ) -> Any:
+    async def read_pod_log(self, _: str, pod: str, *, container: str, **__: Any) -> Any:
         self._begin("log")
         assert container == names.TRAINER_CONTAINER
         if pod not in self.pods:
@@ -258,7 +261,7 @@ class FakeCluster(Cluster):
     def __init__(self, api: FakeApi) -> None:
         super().__init__("trainyard")
         self._api = cast("CustomObjectsApi", api)
-        self._core = cast("CoreV1Api", api)
+        self._core = cast("CoreApi", api)
 
     async def __aenter__(self) -> Self:
         return self

@@ -90,6 +90,20 @@ def test_the_place_of_one_that_waits(api: Api, trainyard: Trainyard) -> None:
     assert said in trainyard("status", "churn").out
 
 
+def test_each_of_several_model_types(api: Api, trainyard: Trainyard) -> None:
+    types = [
+        {"model_type": "xgboost", "phase": "Running", "stage": "Training", "percent": 40,
+         "attempts": 1},
+        {"model_type": "neural-net", "phase": "Failed", "reason": "OOMKilled", "message": "killed"},
+    ]  # fmt: skip
+    raised = {"model_types": ["xgboost"], "memory": "2Gi", "time": "2026-11-20T10:00:00Z"}
+    api.answers(ONE, Answer(200, job(model_types=types, oom_retries=[raised])))
+    lines = [line.split() for line in trainyard("status", "churn").out.splitlines()]
+    assert ["Memory:", "raised", "to", "2Gi"] in lines
+    assert ["xgboost", "Running", "Training", "40", "1", "-"] in lines
+    assert ["neural-net", "Failed", "-", "-", "-", "OOMKilled:", "killed"] in lines
+
+
 def test_what_the_api_says_does_not_steer_the_terminal(api: Api, trainyard: Trainyard) -> None:
     api.answers(ONE, Answer(200, job(message="\x1b[2Jgone [bold]not markup[/bold]")))
     assert "\ufffd[2Jgone [bold]not markup[/bold]" in trainyard("status", "churn").out

@@ -107,6 +107,7 @@ def pod(
                 "creationTimestamp": "2026-11-23T09:00:02Z",
                 "labels": {names.UID_LABEL: UID, names.MANAGED_BY_LABEL: names.MANAGED_BY},
                 "annotations": {names.COMPLETION_INDEX_ANNOTATION: str(index)},
+                "ownerReferences": [{"kind": "Job", "name": JOB_NAME, "uid": "job-uid"}],
                 **({"deletionTimestamp": "2026-11-23T09:03:00Z"} if deleted else {}),
             },
             "spec": {},

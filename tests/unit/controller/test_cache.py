@@ -144,3 +144,20 @@ def test_running_pods_are_those_to_poll() -> None:
     cache = filled()
     cache.put_pod(pod(1))
     assert [one["metadata"]["uid"] for _, one in cache.running_pods()] == ["pod-0"]
+
+
+def test_of_a_finished_run_only_what_its_removal_needs_is_kept() -> None:
+    cache = filled()
+    status = {"phase": "Succeeded", "completionTime": "2026-11-24T10:00:00Z"}
+    document = training_job_document(status)
+    document["metadata"]["resourceVersion"] = "900"
+    assert cache.put_training_job(document)
+    assert cache.pods(UID) == []
+    assert not cache.put_pod(running(version=901))
+    training_job = cache.training_job(KEY)
+    assert training_job is not None
+    metadata = job()["metadata"]
+    kept = {"name": JOB_NAME, "uid": metadata["uid"], "labels": {names.UID_LABEL: UID}}
+    assert cache.job(training_job) == {"metadata": {**kept, "resourceVersion": "200"}}
+    assert cache.put_job(job(version=902))
+    assert cache.job(training_job) == {"metadata": {**kept, "resourceVersion": "902"}}

@@ -96,7 +96,10 @@ def test_the_whole_job() -> None:
                 ]
             },
             "template": {
-                "metadata": {"labels": LABELS},
+                "metadata": {
+                    "labels": LABELS,
+                    "annotations": {"trainyard.dev/model-types": "xgboost"},
+                },
                 "spec": {
                     "restartPolicy": "Never",
                     "serviceAccountName": "trainer",
@@ -171,6 +174,8 @@ def test_the_whole_job() -> None:
 def test_all_is_one_job_with_an_index_for_each_model_type() -> None:
     spec = job_of(modelType="all")["spec"]
     assert (spec["completions"], spec["parallelism"]) == (3, 3)
+    annotations = spec["template"]["metadata"]["annotations"]
+    assert annotations[names.MODEL_TYPES_ANNOTATION] == "xgboost,random-forest,neural-net"
 
 
 def test_what_is_not_asked_for_is_left_out() -> None:

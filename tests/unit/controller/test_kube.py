@@ -77,7 +77,7 @@ async def test_what_a_failure_means(
 async def test_the_server_may_say_when_to_come_back(api: Api, script: Script) -> None:
     script.then(429, **{"Retry-After": "7"})
     with pytest.raises(UnavailableError) as raised:
-        await api.list_jobs("lab")
+        [job async for job in api.jobs("lab")]
     assert raised.value.retry_after == 7
 
 
@@ -104,7 +104,7 @@ async def test_without_the_crd_it_says_so(api: Api, script: Script) -> None:
 async def test_a_listing_is_read_to_its_end(api: Api, script: Script) -> None:
     script.then(200, {"items": [{"n": 1}], "metadata": {"continue": "more"}})
     script.then(200, {"items": [{"n": 2}], "metadata": {}})
-    assert await api.list_jobs("lab") == [{"n": 1}, {"n": 2}]
+    assert [job async for job in api.jobs("lab")] == [{"n": 1}, {"n": 2}]
     assert "continue=more" in script.requests[1][1]
 
 

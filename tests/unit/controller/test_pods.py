@@ -69,14 +69,14 @@ def left(reason: Reason, message: str) -> str:
     ],
 )
 def test_why_a_pod_failed(seen: dict[str, Any], reason: Reason, message: str) -> None:
-    failure = pods.failure(seen, SPEC)
+    failure = pods.failure(seen, SPEC, memory_limit="1Gi")
     assert failure is not None
     assert (failure.problem.reason, failure.problem.message) == (reason, message)
 
 
 @pytest.mark.parametrize("said", ["OOMKilled", "Error"])
 def test_an_oom_kill_is_told_with_its_limit_even_where_the_runtime_missed_it(said: str) -> None:
-    failure = pods.failure(terminated(137, reason=said), SPEC)
+    failure = pods.failure(terminated(137, reason=said), SPEC, memory_limit="1Gi")
     assert failure is not None
     assert failure.problem.reason is Reason.OOM_KILLED
     assert failure.problem.message == "xgboost was OOMKilled at its memory limit of 1Gi"
@@ -85,7 +85,7 @@ def test_an_oom_kill_is_told_with_its_limit_even_where_the_runtime_missed_it(sai
 
 @pytest.mark.parametrize("seen", [pod(), running(), succeeded(XGBOOST, "0.8")])
 def test_what_has_not_failed(seen: dict[str, Any]) -> None:
-    assert pods.failure(seen, SPEC) is None
+    assert pods.failure(seen, SPEC, memory_limit="1Gi") is None
 
 
 @pytest.mark.parametrize(

@@ -334,9 +334,12 @@ class TestAll:
         bad = RunResult(reason=Reason.DATA_NOT_FOUND, message="s3://x: no such object")
         seen = [*self.PODS[:2], terminated(66, bad.to_json(), index=2)]
         status = status_of(training_job(modelType="all"), job=job(FAILED), pods=seen)
-        assert (status["phase"], status["reason"]) == ("Failed", "DataNotFound")
-        assert status["message"].startswith("neural-net: s3://x: no such object; ")
-        assert status["message"].endswith("; uploaded xgboost, random-forest")
+        assert (status["phase"], status["reason"]) == ("Failed", "PartialSuccess")
+        assert status["message"] == advised(
+            Reason.PARTIAL_SUCCESS,
+            "2 of 3 model types trained (xgboost, random-forest); "
+            "DataNotFound: neural-net: s3://x: no such object",
+        )
         assert [model["modelType"] for model in status["models"]] == ["xgboost", "random-forest"]
 
     def test_a_version_of_before_is_told(self) -> None:
@@ -495,6 +498,12 @@ class TestJobGone:
 
     def test_but_not_before_its_pods_have_stopped(self) -> None:
         status = status_of(training_job(status=RUNNING), pods=[running()])
+        assert (status["phase"], status["reason"]) == ("Running", "JobDeleted")
+
+    def test_nor_where_it_went_without_them(self) -> None:
+        orphan = running()
+        orphan["metadata"]["ownerReferences"] = []
+        status = status_of(training_job(status=RUNNING), pods=[orphan])
         assert (status["phase"], status["reason"]) == ("Running", "JobDeleted")
 
     def test_and_not_for_a_run_whose_models_are_all_there(self) -> None:

@@ -27,9 +27,17 @@ def test_job_name_is_the_same_for_the_same_uid_only() -> None:
     assert names.job_name("churn", "a") != names.job_name("churn", "b")
 
 
-@given(st.text(min_size=1, max_size=300), st.uuids())
-def test_every_job_name_leaves_room_for_the_completion_index(name: str, uid: object) -> None:
-    job = names.job_name(name, str(uid))
+def test_another_job_of_a_run_is_named_after_the_first() -> None:
+    assert names.job_name("churn", "a", 2) == f"{names.job_name('churn', 'a')}-r2"
+    long = [names.job_name("m" * 80, "a", raises) for raises in range(21)]
+    assert len(set(long)) == 21
+
+
+@given(st.text(min_size=1, max_size=300), st.uuids(), st.integers(0, 20))
+def test_every_job_name_leaves_room_for_the_completion_index(
+    name: str, uid: object, raises: int
+) -> None:
+    job = names.job_name(name, str(uid), raises)
     assert DNS_LABEL.fullmatch(f"{job}-2")
     assert len(f"{job}-2") <= 63
 

@@ -6,10 +6,11 @@ from trainyard_schema import (
     StorageConfig,
     TrainingJobSpec,
     VersionKey,
+    names,
     run_config,
 )
 from trainyard_schema.hyperparameters import HyperparameterError
-from trainyard_schema.run import NOT_RETRIED
+from trainyard_schema.run import NOT_RETRIED, model_type_of_pod
 
 STORAGE = StorageConfig(bucket="trainyard")
 SPEC: dict[str, object] = {
@@ -49,6 +50,26 @@ def test_a_bad_hyperparameter_is_named_from_the_spec_down() -> None:
 def test_the_document_survives_the_journey() -> None:
     config = config_of(SPEC)
     assert RunConfig.model_validate_json(config.to_json()) == config
+
+
+@pytest.mark.parametrize(
+    ("index", "types", "kind"),
+    [
+        ("1", None, ModelType.RANDOM_FOREST),
+        ("0", "neural-net", ModelType.NEURAL_NET),
+        ("1", "xgboost,neural-net", ModelType.NEURAL_NET),
+        ("1", "neural-net", None),
+        ("0", "of-a-later-version", None),
+        ("", None, None),
+    ],
+)
+def test_which_model_type_a_pod_trains(
+    index: str, types: str | None, kind: ModelType | None
+) -> None:
+    annotations = {names.COMPLETION_INDEX_ANNOTATION: index}
+    if types is not None:
+        annotations[names.MODEL_TYPES_ANNOTATION] = types
+    assert model_type_of_pod(annotations, list(ModelType)) is kind
 
 
 def test_exit_codes_tell_the_reasons_apart() -> None:

@@ -48,6 +48,14 @@ def test_a_minimal_spec_has_the_documented_defaults() -> None:
             "resources: requests.memory 512Mi is more than limits.memory 256Mi",
         ),
         ({"resources": {"limits": {"cpu": "much"}}}, "resources.limits.cpu: String should match"),
+        (
+            {"oomRetry": {"maxMemory": "1024Mi"}},
+            "oomRetry.maxMemory 1024Mi is not more than resources.limits.memory 1Gi",
+        ),
+        (
+            {"oomRetry": {"factor": 1, "maxMemory": "2Gi"}},
+            "oomRetry.factor: Input should be greater than or equal to 1.25",
+        ),
         ({"model": "../../etc"}, "model: String should match"),
         ({"managedBy": "multikueue"}, "managedBy: String should match"),
         ({"managedBy": "kueue.x-k8s.io/" + "m" * 50}, "managedBy: String should have at most 63"),

@@ -9,10 +9,11 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
-from kubernetes.aio.client import ApiClient, Configuration, CoreV1Api, CustomObjectsApi
+from kubernetes.aio.client import ApiClient, Configuration, CustomObjectsApi
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 from trainyard_schema import names
 
+from trainyard_api.cluster.core import CoreApi
 from trainyard_api.cluster.errors import error_of_event, error_of_response, translated
 from trainyard_api.cluster.kinds import EVENT, POD, POD_LOG, TRAINING_JOB, Document, Kind
 
@@ -33,7 +34,7 @@ class Cluster:
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
         self._api: CustomObjectsApi | None = None
-        self._core: CoreV1Api | None = None
+        self._core: CoreApi | None = None
         self._checking: asyncio.Task[Document] | None = None
 
     async def __aenter__(self) -> Self:
@@ -44,7 +45,7 @@ class Cluster:
         streams = copy.deepcopy(configuration)
         streams.connection_pool_maxsize = 0
         streams.client_session_kwargs = {"read_bufsize": _LOG_BUFFER_BYTES}
-        self._core = CoreV1Api(ApiClient(streams))
+        self._core = CoreApi(ApiClient(streams))
         return self
 
     async def __aexit__(
@@ -77,9 +78,10 @@ class Cluster:
 
         Raises `AlreadyExistsError`, `RefusedError`, `UnavailableError`.
         """
-        create: Any = self._core.create_namespaced_event  # type: ignore[union-attr]
+        create = self._core.create_event  # type: ignore[union-attr]
         with translated("create", EVENT):
-            await create(self._namespace, event, _request_timeout=_TIMEOUT_SECONDS)
+            async with await create(self._namespace, event, seconds=_TIMEOUT_SECONDS) as response:
+                await _require_success(response)
 
     async def check(self) -> None:
         """Raises `UnavailableError` unless TrainingJobs can be read.
@@ -137,10 +139,10 @@ class Cluster:
 
     async def pods(self, label_selector: str) -> Sequence[Document]:
         """The pods with these labels, in no order. Raises `UnavailableError`."""
-        list_pods = self._core.list_namespaced_pod_without_preload_content  # type: ignore[union-attr]
+        list_pods = self._core.list_pods  # type: ignore[union-attr]
         with translated("list", POD):
             async with await list_pods(
-                self._namespace, label_selector=label_selector, _request_timeout=_TIMEOUT_SECONDS
+                self._namespace, label_selector=label_selector, seconds=_TIMEOUT_SECONDS
             ) as response:
                 await _require_success(response)
                 found: Document = json.loads(await response.read())
@@ -153,14 +155,14 @@ class Cluster:
         A log that is followed ends with the trainer, or after some minutes. Raises `NotFoundError`
         where the pod is gone or has not started, `UnavailableError`.
         """
-        read_log = self._core.read_namespaced_pod_log_without_preload_content  # type: ignore[union-attr]
+        read_log = self._core.read_pod_log  # type: ignore[union-attr]
         with translated("read", POD_LOG):
             async with await read_log(
-                pod,
                 self._namespace,
+                pod,
                 container=names.TRAINER_CONTAINER,
                 follow=follow,
-                _request_timeout=_FOLLOW_SECONDS if follow else _LOG_SECONDS,
+                seconds=_FOLLOW_SECONDS if follow else _LOG_SECONDS,
             ) as response:
                 await _require_success(response)
                 async for chunk in response.content.iter_any():
@@ -184,7 +186,7 @@ async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Document]:
 
 
 async def _require_success(response: aiohttp.ClientResponse) -> None:
-    if response.status != 200:
+    if response.status not in (200, 201):
         raise error_of_response(
             response.status, response.reason, response.headers, await response.text()
         )

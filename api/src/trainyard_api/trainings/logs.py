@@ -11,6 +11,7 @@ from typing import Any, Final
 import structlog
 from trainyard_schema import ModelType, VersionKey, names
 from trainyard_schema.artifacts import LOG, MANIFEST
+from trainyard_schema.run import model_type_of_pod
 
 from trainyard_api.cluster import Cluster, Document, NotFoundError, UnavailableError
 from trainyard_api.cluster.cache import ObjectCache
@@ -130,13 +131,10 @@ class JobLogs:
 
     async def _pod(self, job: TrainingJob, model_type: ModelType) -> Pod | None:
         """The newest pod of that type whose trainer has started."""
-        index = job.model_types.index(model_type)
-        found = await self._cluster.pods(
-            f"{names.UID_LABEL}={job['metadata']['uid']},"
-            f"{names.COMPLETION_INDEX_ANNOTATION}={index}"
-        )
+        found = await self._cluster.pods(f"{names.UID_LABEL}={job['metadata']['uid']}")
+        of_type = [pod for pod in found if _trained_by(pod, job) == model_type]
         newest_first = sorted(
-            found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), reverse=True
+            of_type, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), reverse=True
         )
         return next((pod for pod in map(_started, newest_first) if pod is not None), None)
 
@@ -183,6 +181,10 @@ def _why_there_is_none(job: TrainingJob, model_type: ModelType) -> str:
         "The log was in the pod only, which is gone: no version was uploaded that would keep it. "
         f"The training's last word: {job.message}"
     )
+
+
+def _trained_by(pod: Document, job: TrainingJob) -> ModelType | None:
+    return model_type_of_pod(pod["metadata"].get("annotations") or {}, job.model_types)
 
 
 def _started(pod: Document) -> Pod | None:

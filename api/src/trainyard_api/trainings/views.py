@@ -128,6 +128,26 @@ class TrainedModel(View):
     duration_seconds: float
 
 
+class ModelTypeView(View):
+    """Where one of several model types stands."""
+
+    model_type: ModelType
+    phase: Phase
+    stage: Stage | None
+    reason: Reason | None
+    message: str | None = Field(description="Why it waits or failed.")
+    attempts: int | None
+    percent: int | None
+
+
+class MemoryRaiseView(View):
+    """A further attempt with more memory."""
+
+    model_types: list[ModelType]
+    memory: str = Field(description="The limit from then on, such as 1536Mi.")
+    time: datetime
+
+
 class JobView(TrainingResponse):
     """All that is known about a training."""
 
@@ -138,6 +158,10 @@ class JobView(TrainingResponse):
     queue: QueuePlace | None = Field(description="Null unless it waits for its turn.")
     progress: Progress | None
     attempts: int | None = Field(description="Pods started so far.")
+    model_types: list[ModelTypeView] = Field(description="Each of them, where all are trained.")
+    oom_retries: list[MemoryRaiseView] = Field(
+        description="How the memory limit was raised after it had been too small."
+    )
     metrics: list[Metric]
     models: list[TrainedModel]
     created_at: datetime
@@ -161,6 +185,8 @@ class JobView(TrainingResponse):
             queue=QueuePlace.model_validate(status.queue) if status.queue else None,
             progress=Progress.model_validate(status.progress) if status.progress else None,
             attempts=status.attempts,
+            model_types=[ModelTypeView.model_validate(one) for one in status.model_types or []],
+            oom_retries=[MemoryRaiseView.model_validate(one) for one in status.oom_retries or []],
             metrics=[Metric.of(metric) for metric in status.metrics],
             models=[TrainedModel.model_validate(model) for model in status.models],
             created_at=metadata["creationTimestamp"],

@@ -11,7 +11,7 @@ from trainyard_client.cli.output import (
     print_table,
     size,
 )
-from trainyard_client.views import Job, Metric, QueuePlace
+from trainyard_client.views import Job, Metric, ModelTypeStatus, QueuePlace
 
 
 def print_job(job: Job) -> None:
@@ -32,10 +32,18 @@ def print_job(job: Job) -> None:
             "Queue": _place(job.queue),
             "Progress": done,
             "Attempts": job.attempts,
+            "Memory": f"raised to {job.oom_retries[-1].memory}" if job.oom_retries else None,
             "Created": f"{job.created_at:%Y-%m-%d %H:%M:%S} UTC, {ago(job.created_at)} ago",
             "Took": _took(job),
         }
     )
+    if job.model_types:
+        console().print()
+        rows = [
+            [one.model_type, one.phase, one.stage, one.percent, one.attempts, _why(one)]
+            for one in job.model_types
+        ]
+        print_table(["TYPE", "PHASE", "STAGE", "PERCENT", "ATTEMPTS", "MESSAGE"], rows)
     print_results(job)
 
 
@@ -82,6 +90,10 @@ def metric_text(metrics: tuple[Metric, ...]) -> str | None:
         if metric.split == "holdout" and metric.value is not None:
             return f"{metric.name}={metric.value:.4f}"
     return None
+
+
+def _why(one: ModelTypeStatus) -> str:
+    return ": ".join(filter(None, [one.reason, one.message]))
 
 
 def _decimal(value: float | None) -> str | None:

@@ -117,6 +117,15 @@ class TestText:
         answer = await client.get("/api/v1/jobs/job/logs?model_type=random-forest")
         assert answer.text == "forest line 1\n"
 
+    async def test_a_job_may_train_some_of_them_only(
+        self, client: httpx.AsyncClient, cluster: FakeApi
+    ) -> None:
+        cluster.put({"metadata": {"name": "job"}, "spec": {"modelType": "all"}})
+        cluster.put_pod("net", "job", lines=1, types="neural-net")
+        answer = await client.get("/api/v1/jobs/job/logs?model_type=neural-net")
+        assert answer.text == "net line 1\n"
+        is_problem(await client.get("/api/v1/jobs/job/logs?model_type=xgboost"), 404)
+
     async def test_of_a_type_that_is_not_trained(self, client: httpx.AsyncClient, job: str) -> None:
         is_problem(await client.get("/api/v1/jobs/job/logs?model_type=neural-net"), 422)
 

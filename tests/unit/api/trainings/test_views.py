@@ -53,6 +53,8 @@ def test_a_training_that_nobody_has_looked_at_yet() -> None:
         "queue": None,
         "progress": None,
         "attempts": None,
+        "model_types": [],
+        "oom_retries": [],
         "metrics": [],
         "models": [],
         "created_at": "2026-11-20T10:00:00Z",
@@ -131,6 +133,8 @@ def test_a_training_that_has_succeeded() -> None:
             "updated_at": "2026-11-20T10:00:29Z",
         },
         "attempts": 1,
+        "model_types": [],
+        "oom_retries": [],
         "metrics": [
             {"model_type": "xgboost", "name": "roc_auc", "value": 0.8453, "split": "holdout"}
         ],
@@ -178,3 +182,36 @@ def test_a_status_of_another_version_keeps_its_phase() -> None:
 def test_a_metric_is_a_finite_number_or_null(text: str, value: float | None) -> None:
     stored = StoredMetric(model_type="xgboost", name="r2", value=text, split="holdout")
     assert Metric.of(stored).value == value
+
+
+def test_each_model_type_and_its_memory_are_told() -> None:
+    view = JobView.of(
+        job(
+            {"modelType": "all"},
+            phase="Starting",
+            modelTypes=[
+                {"modelType": "xgboost", "phase": "Succeeded", "attempts": 1, "percent": 100},
+                {"modelType": "neural-net", "phase": "Failed", "reason": "OOMKilled"},
+            ],
+            oomRetries=[
+                {
+                    "modelTypes": ["neural-net"],
+                    "memory": "1536Mi",
+                    "attempts": 3,
+                    "time": "2026-11-20T10:00:20Z",
+                }
+            ],
+        )
+    ).model_dump(mode="json")
+    assert view["model_types"][1] == {
+        "model_type": "neural-net",
+        "phase": "Failed",
+        "stage": None,
+        "reason": "OOMKilled",
+        "message": None,
+        "attempts": None,
+        "percent": None,
+    }
+    assert view["oom_retries"] == [
+        {"model_types": ["neural-net"], "memory": "1536Mi", "time": "2026-11-20T10:00:20Z"}
+    ]

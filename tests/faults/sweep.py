@@ -1,0 +1,86 @@
+"""A life without faults, and the same one with a fault at each of its writes.
+
+Which write a case meets stands in its id: `test_success.py::test_fault[killed-before-3]` kills the
+operator before its third write.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from .conftest import Worlds
+from .injection import Cut, Fault, Kill, at_write
+from .lives import LIVES
+from .oracle import Told
+from .world import World
+
+FAULTS: dict[str, Fault] = {
+    "killed-before": Kill(after=False),
+    "killed-after": Kill(after=True),
+    "cut-after": Cut(),
+}
+
+
+@dataclass(frozen=True)
+class End:
+    """How a life ends."""
+
+    state: dict[str, Any]
+    told: Told
+    writes: list[str]
+
+
+def live(world: World, life: str) -> End:
+    """Live it to its end."""
+    world.operator.start()
+    LIVES[life].script(world)
+    world.settle()
+    assert world.witness.violations == []
+    assert world.orphans() == []
+    return End(world.state(), world.told(), [str(write) for write in world.operator.proxy.writes])
+
+
+class References:
+    """How each life ends where nothing goes wrong: lived when it is first asked for."""
+
+    def __init__(self, worlds: Worlds) -> None:
+        self._worlds = worlds
+        self._ends: dict[str, End] = {}
+
+    def __getitem__(self, life: str) -> End:
+        if life not in self._ends:
+            with self._worlds() as world:
+                self._ends[life] = live(world, life)
+        return self._ends[life]
+
+
+def each_write(life: str) -> Callable[..., Any]:
+    """Parametrizes a test with every fault at every write of a life."""
+    writes = range(1, LIVES[life].writes + 1)
+    cases = [(fault, number) for fault in FAULTS for number in writes]
+    ids = [f"{fault}-{number}" for fault, number in cases]
+    return pytest.mark.parametrize(("fault", "number"), cases, ids=ids)
+
+
+def check_reference(life: str, reference: End) -> None:
+    """Without this, a write that the operator has learned would meet no fault."""
+    assert len(reference.writes) == LIVES[life].writes, (
+        f"say in lives.py that {life!r} takes {len(reference.writes)} writes: {reference.writes}"
+    )
+
+
+def check_fault(world: World, life: str, reference: End, fault: str, number: int) -> None:
+    """The same end, whatever happens to this write."""
+    proxy = world.operator.proxy
+    proxy.requests = at_write(number, FAULTS[fault])
+    world.operator.start()
+    LIVES[life].script(world)
+    world.converge(reference.state)
+    world.wait("the fault is injected", lambda: proxy.injected)
+    # An Event is a courtesy: it is lost with the answer to the write that it tells of. None is told
+    # twice, and none that a life without faults does not tell.
+    assert not world.told() - reference.told
+    assert (reference.told - world.told()).total() <= 1
+    assert world.operator.starts == (2 if isinstance(FAULTS[fault], Kill) else 1)

@@ -1,0 +1,120 @@
+"""What becomes of a life when its events are late, lost, told twice or out of order."""
+
+from itertools import count
+from threading import Event
+
+import pytest
+
+from .conftest import Worlds
+from .injection import Delay, Fault, Kill, Request, WatchEvent, at_once, at_write
+from .lives import LIVES, start
+from .node import uploaded
+from .sweep import References
+from .world import BOUND_SECONDS, World
+
+pytestmark = [pytest.mark.component, pytest.mark.timeout(120)]
+
+
+def begin(world: World) -> None:
+    """The operator runs, and watches all that it watches."""
+    world.operator.start()
+    world.wait("it watches", lambda: len(world.operator.proxy.watches()) == 4)
+
+
+@pytest.mark.parametrize("life", ["success", "cancel", "all"])
+def test_events_told_twice_and_out_of_order(
+    world: World, references: References, life: str
+) -> None:
+    number = count()
+
+    def disorder(_: WatchEvent) -> tuple[float, ...]:
+        return [(0.0, 0.2), (0.3,), (0.0,)][next(number) % 3]
+
+    world.operator.proxy.events = disorder
+    world.operator.start()
+    LIVES[life].script(world)
+    world.converge(references[life].state)
+    world.settle()
+    assert world.told() == references[life].told
+    assert [str(write) for write in world.operator.proxy.writes].count("POST jobs") == 1
+
+
+def test_a_watch_that_has_expired_is_begun_anew(world: World, references: References) -> None:
+    begin(world)
+    proxy = world.operator.proxy
+    proxy.events = lambda _: ()
+    world.cordon()
+    world.submit()
+    proxy.events = lambda _: (0.0,)
+    for resource in proxy.watches():
+        proxy.expire(resource)
+    world.until("Starting", timeout=10)
+    world.uncordon()
+    world.until("Running")
+    world.end(uploaded())
+    world.until("Succeeded")
+    world.converge(references["success"].state)
+
+
+@pytest.mark.parametrize("resource", ["jobs", "pods"])
+def test_an_end_that_is_never_told_is_found(
+    worlds: Worlds, references: References, resource: str
+) -> None:
+    with worlds(TRAINYARD_RESYNC_SECONDS="2") as world:
+        world.operator.start()
+        start(world)
+        world.operator.proxy.events = lambda event: () if event.resource == resource else (0.0,)
+        world.end(uploaded())
+        world.until("Succeeded", timeout=15)
+        world.converge(references["success"].state)
+
+
+def test_an_end_that_is_told_while_it_is_asked_for(world: World, references: References) -> None:
+    """The Job's end comes first; the pod's comes while the operator looks for itself."""
+    begin(world)
+    start(world)
+    proxy = world.operator.proxy
+    asked = Event()
+
+    def slow(request: Request) -> Fault:
+        is_look = request.method == "GET" and request.resource == "jobs" and not request.is_list
+        if not is_look or request.is_watch:
+            return None
+        asked.set()
+        return Delay(2.0)
+
+    proxy.requests = slow
+    proxy.events = lambda event: () if event.resource == "pods" else (0.0,)
+    world.end(uploaded())
+    assert asked.wait(BOUND_SECONDS)
+    proxy.events = at_once
+    proxy.expire("pods")
+    world.until("Succeeded")
+    world.converge(references["success"].state)
+
+
+def test_a_list_without_the_job_makes_no_second_one(world: World, references: References) -> None:
+    begin(world)
+    proxy = world.operator.proxy
+    with proxy.stale("jobs", "pods", "trainingjobs"):
+        proxy.events = lambda event: () if event.resource == "jobs" else (0.0,)
+        proxy.requests = at_write(1, Kill(after=True))
+        start(world)
+    proxy.events = lambda _: (0.0,)
+    proxy.expire("jobs")
+    world.end(uploaded())
+    world.until("Succeeded")
+    world.converge(references["success"].state)
+    posts = [write for write in proxy.writes if str(write) == "POST jobs"]
+    assert len(posts) == 2, "the second meets the first one's Job"
+
+
+@pytest.mark.parametrize("life", ["success", "cancel", "delete"])
+def test_two_operators_at_once(world: World, references: References, life: str) -> None:
+    second = world.add_operator()
+    second.start()
+    world.operator.start()
+    LIVES[life].script(world)
+    world.converge(references[life].state)
+    world.settle()
+    assert world.told() == references[life].told

@@ -1,0 +1,175 @@
+"""The figures of one case."""
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from trainyard_devtools.steps import step
+
+from ...component.control_plane import wait_for
+from . import peer as peers
+from .cases import SUCCEEDS, Case
+from .environment import Environment
+from .load import Load
+from .meters import cluster_writes, cpu_seconds, megabytes
+from .operator import operator, wait_until_ready
+from .played import PlayedNodes
+from .record import Record
+from .runs import Kind
+
+_QUIET_SECONDS = 2.0
+_PATIENCE_SECONDS = 180.0
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What became of the runs of one kind, and what each of them cost."""
+
+    record: Record
+    cluster_writes: float
+    """Requests of everybody, the harness as well."""
+    cpu_seconds: float
+    """Of the programs that serve this kind."""
+    harness_cpu_seconds: float
+    rss_mb: float
+    rss_peak_mb: float
+
+    def figures(self, bare: "Loaded") -> Figures:
+        """Beside bare Jobs."""
+        record = self.record
+        rate, bare_rate = record.succeeded_per_second, bare.record.succeeded_per_second
+        return {
+            "throughput_ratio": round(rate / bare_rate, 3),
+            "succeeded_per_second": round(rate, 2),
+            "create_to_job_ms": record.create_to_job,
+            "status_lag_ms": record.status_lag,
+            "cancel_to_pod_gone_ms": record.cancel_to_pod_gone,
+            "cluster_writes_per_job": round(self.cluster_writes, 2),
+            "cpu_seconds_per_job": round(self.cpu_seconds, 4),
+            "harness_cpu_seconds_per_job": round(self.harness_cpu_seconds, 4),
+            "rss_mb": self.rss_mb,
+            "rss_peak_mb": self.rss_peak_mb,
+            "ledger": record.ledger(),
+        }
+
+
+def _bare_figures(bare: Loaded) -> Figures:
+    """What the others are compared with."""
+    found = bare.figures(bare)
+    kept = ("succeeded_per_second", "cancel_to_pod_gone_ms", "cluster_writes_per_job", "ledger")
+    return {f"bare_{name}": found[name] for name in kept}
+
+
+def _quiet(env: Environment) -> None:
+    """Until nobody has written anything for a while."""
+    last: tuple[float, int] = (time.monotonic(), -1)
+
+    def quiet() -> bool:
+        nonlocal last
+        total = cluster_writes(env.plane.rest).total()
+        if total != last[1]:
+            last = (time.monotonic(), total)
+        return time.monotonic() - last[0] >= _QUIET_SECONDS
+
+    wait_for("nobody writes any more", quiet, _PATIENCE_SECONDS)
+
+
+def load(env: Environment, case: Case, kind: Kind, served_by: Sequence[int] = ()) -> Loaded:
+    """Have all runs of one kind come and end. `served_by`: pids of the programs in between."""
+
+    async def run() -> Record:
+        async with env.session() as session:
+            played = PlayedNodes(session, kind.namespace).running()
+            async with nullcontext() if env.fake_nodes else played:
+                return await Load(session, case, kind).run()
+
+    def spent() -> float:
+        return sum(cpu_seconds(pid) for pid in served_by)
+
+    writes, before = cluster_writes(env.plane.rest).total(), spent()
+    harness = cpu_seconds(os.getpid())
+    record = asyncio.run(run())
+    harness = cpu_seconds(os.getpid()) - harness
+    _quiet(env)
+    return Loaded(
+        record=record,
+        cluster_writes=(cluster_writes(env.plane.rest).total() - writes) / case.count,
+        cpu_seconds=(spent() - before) / case.count,
+        harness_cpu_seconds=harness / case.count,
+        rss_mb=round(sum(megabytes(pid) for pid in served_by), 1),
+        rss_peak_mb=round(sum(megabytes(pid, "VmHWM") for pid in served_by), 1),
+    )
+
+
+def measure(env: Environment, case: Case, peer: peers.Peer | None = None) -> Figures:
+    """Bare Jobs, then TrainingJobs, then restarts with all of them finished, then the peer."""
+    with step(f"{case}: bare Jobs"):
+        bare = load(env, case, env.bare_jobs)
+    log = env.folder / "operator.log"
+    with operator(env.plane, env.settings, log) as running, step(f"{case}: TrainingJobs"):
+        wait_until_ready(running, log)
+        ours = load(env, case, env.training_jobs, [running.pid])
+        writes = running.metrics().writes
+    figures = ours.figures(bare) | _bare_figures(bare)
+    figures["api_writes_per_job"] = round(writes.total() / case.count, 2)
+    figures["api_writes"] = dict(writes)
+    with step(f"{case}: restarts with {case.count} finished"):
+        figures |= _restarted(env, case)
+    if peer is not None:
+        with step(f"{case}: TrainJobs"):
+            theirs = _load_peer(env, case, peer).figures(bare)
+        figures |= {f"peer_{name}": value for name, value in theirs.items()}
+    return figures
+
+
+def _load_peer(env: Environment, case: Case, peer: peers.Peer) -> Loaded:
+    kind = peers.TrainJobs()
+    env.add_namespace(kind)
+    with peers.running(env.plane, peer, env.folder) as processes:
+        return load(env, case, kind, [process.pid for process in processes])
+
+
+def _restarted(env: Environment, case: Case) -> Figures:
+    """What a restart writes where there is nothing to do, and how soon a new run is served."""
+    log = env.folder / "operator-restarted.log"
+    _quiet(env)
+    before = cluster_writes(env.plane.rest)
+    with operator(env.plane, env.settings, log) as running:
+        wait_until_ready(running, log)
+
+        def looked_at_all() -> bool:
+            metrics = running.metrics()
+            return metrics.reconciliations >= case.count and metrics.waiting == 0
+
+        wait_for("it has looked at all", looked_at_all, _PATIENCE_SECONDS)
+        _quiet(env)
+        written = cluster_writes(env.plane.rest) - before
+        figures = {
+            "idle_restart_writes": written.total(),
+            "rss_restarted_mb": megabytes(running.pid),
+            "rss_restarted_peak_mb": megabytes(running.pid, "VmHWM"),
+        }
+    return {**figures, "restart_to_first_reconcile_s": _first_reconcile(env)}
+
+
+def _first_reconcile(env: Environment) -> float:
+    """Seconds from the start of the process to the Job of a run that came while it was away."""
+    kind, name = env.training_jobs, "after-the-restart"
+    rest = env.plane.rest
+    rest.post(kind.path, kind.manifest(name, SUCCEEDS))
+    jobs = f"/apis/batch/v1/namespaces/{kind.namespace}/jobs"
+    selector = f"{kind.name_label}={name}"
+    started = time.monotonic()
+    with operator(env.plane, env.settings, env.folder / "operator-restarted.log"):
+        wait_for(
+            "the new run has its Job",
+            lambda: rest.items(jobs, labelSelector=selector),
+            _PATIENCE_SECONDS,
+        )
+        return round(time.monotonic() - started, 2)

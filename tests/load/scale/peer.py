@@ -1,0 +1,180 @@
+"""Kubeflow Trainer v2 under the same load, where its programs and CRDs are given by path.
+
+Written after its documentation and source, and never run: its authors had no binaries of it. A
+TrainJob becomes a JobSet, so that the JobSet controller is the second program. No webhook of either
+is installed: what the webhooks of JobSet would fill in stands in the runtimes.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ...component.control_plane import (
+    ADMIN,
+    ControlPlane,
+    free_ports,
+    program,
+    wait_for,
+    wait_until_ok,
+)
+from .cases import CANCELLED, FAILS, SUCCEEDS
+from .runs import FATE_LABEL, Document
+
+_API = "trainer.kubeflow.org/v1alpha1"
+_CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_CONFIGURATIONS = {
+    "trainer": ("config.trainer.kubeflow.org/v1alpha1", "certManagement"),
+    "jobset": ("config.jobset.x-k8s.io/v1alpha1", "internalCertManagement"),
+}
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Where its programs and CRDs are."""
+
+    binaries: Mapping[str, Path]
+    crds: tuple[Path, ...]
+
+
+def read_peer(environment: Mapping[str, str]) -> Peer | None:
+    """What PEER, PEER_BINARY and PEER_CRDS say. Raises `ValueError` where that is not enough."""
+    name = environment.get("PEER")
+    if not name:
+        return None
+    if name != "trainer":
+        raise ValueError(f"PEER: {name!r} is not known; only trainer is")
+    binaries = [Path(path) for path in environment.get("PEER_BINARY", "").split(":") if path]
+    crds = tuple(Path(path) for path in environment.get("PEER_CRDS", "").split(":") if path)
+    if len(binaries) != 2 or not crds:
+        raise ValueError(
+            "PEER=trainer needs PEER_BINARY=path/to/trainer-manager:path/to/jobset-manager, and "
+            "PEER_CRDS=files or folders with the CRDs of both, separated by colons"
+        )
+    for path in (*binaries, *crds):
+        if not path.exists():
+            raise ValueError(f"PEER: there is no {path}")
+    return Peer(dict(zip(_CONFIGURATIONS, binaries, strict=True)), crds)
+
+
+@dataclass(frozen=True)
+class TrainJobs:
+    """Runs of one pod."""
+
+    namespace: str = "peer"
+    name_label: str = "jobset.sigs.k8s.io/jobset-name"
+    cancel: tuple[str, Document] = ("DELETE", {"propagationPolicy": "Background"})
+
+    @property
+    def path(self) -> str:
+        return f"/apis/{_API}/namespaces/{self.namespace}/trainjobs"
+
+    def manifest(self, name: str, fate: str) -> Document:
+        return {
+            "apiVersion": _API,
+            "kind": "TrainJob",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": {
+                "runtimeRef": {"apiGroup": "trainer.kubeflow.org", "name": fate}
+                | {"kind": "ClusterTrainingRuntime"}
+            },
+        }
+
+    def outcome(self, event: str, document: Document) -> str | None:
+        if event == "DELETED":
+            return CANCELLED
+        conditions = document.get("status", {}).get("conditions", [])
+        true = {one["type"] for one in conditions if one["status"] == "True"}
+        return SUCCEEDS if "Complete" in true else FAILS if "Failed" in true else None
+
+
+def _runtime(fate: str) -> Document:
+    """A runtime whose only pod ends like that: pods take their labels from it alone."""
+    container = {"name": "node", "image": "trainer:bench"}
+    pod = {"containers": [container], "restartPolicy": "Never"}
+    job = {
+        "completionMode": "Indexed",
+        "completions": 1,
+        "parallelism": 1,
+        "backoffLimit": 0,
+        "template": {"metadata": {"labels": {FATE_LABEL: fate}}, "spec": pod},
+    }
+    step = {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}
+    replicated = {"name": "node", "replicas": 1}
+    replicated["template"] = {"metadata": {"labels": step}, "spec": job}
+    spec = {
+        "replicatedJobs": [replicated],
+        "successPolicy": {"operator": "All"},
+        "startupPolicy": {"startupPolicyOrder": "AnyOrder"},
+        "network": {"enableDNSHostnames": False, "publishNotReadyAddresses": True},
+    }
+    return {
+        "apiVersion": _API,
+        "kind": "ClusterTrainingRuntime",
+        "metadata": {"name": fate},
+        "spec": {"mlPolicy": {"numNodes": 1}, "template": {"spec": spec}},
+    }
+
+
+def _documents(paths: tuple[Path, ...]) -> list[Document]:
+    files = [file for path in paths for file in (path.rglob("*.yaml") if path.is_dir() else [path])]
+    found = [document for file in files for document in yaml.safe_load_all(file.read_text())]
+    return [one for one in found if one and one.get("kind") == "CustomResourceDefinition"]
+
+
+def _configuration(name: str, health: int, metrics: int, webhook: int) -> Document:
+    api_version, certificates = _CONFIGURATIONS[name]
+    return {
+        "apiVersion": api_version,
+        "kind": "Configuration",
+        "health": {"healthProbeBindAddress": f"127.0.0.1:{health}"},
+        "metrics": {"bindAddress": f"127.0.0.1:{metrics}"},
+        "webhook": {"port": webhook, "host": "127.0.0.1"},
+        "leaderElection": {"leaderElect": False},
+        certificates: {"enable": False},
+    }
+
+
+@contextmanager
+def running(
+    plane: ControlPlane, peer: Peer, folder: Path
+) -> Iterator[list["subprocess.Popen[bytes]"]]:
+    """Its programs and a runtime for each fate, until the block ends."""
+    for crd in _documents(peer.crds):
+        plane.rest.post(_CRDS, crd)
+        group, plural = crd["spec"]["group"], crd["spec"]["names"]["plural"]
+        version = next(one["name"] for one in crd["spec"]["versions"] if one["storage"])
+        path = f"/apis/{group}/{version}/{plural}"
+        wait_for(f"{path} is served", partial(plane.rest.serves, path))
+    for fate in (SUCCEEDS, FAILS, CANCELLED):
+        plane.rest.post(f"/apis/{_API}/clustertrainingruntimes", _runtime(fate))
+    # Both serve webhooks that nobody calls, with a certificate from the folder of temporary files.
+    certificates = folder / "k8s-webhook-server" / "serving-certs"
+    certificates.mkdir(parents=True)
+    for name in ("crt", "key"):
+        shutil.copy(folder / "certificates" / f"apiserver.{name}", certificates / f"tls.{name}")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "KUBECONFIG": str(plane.kubeconfigs[ADMIN]),
+        "TMPDIR": str(folder),
+    }
+    with ExitStack() as stack:
+        processes = []
+        for name, binary in peer.binaries.items():
+            ports = free_ports(3)
+            configuration = folder / f"{name}.yaml"
+            document: dict[str, Any] = _configuration(name, *ports)
+            configuration.write_text(yaml.safe_dump(document))
+            log = folder / f"{name}.log"
+            command = [str(binary), f"--config={configuration}"]
+            process = stack.enter_context(program(command, log, env=environment))
+            wait_until_ok(process, f"http://127.0.0.1:{ports[0]}/readyz", log)
+            processes.append(process)
+        yield processes
