@@ -84,6 +84,29 @@ def test_a_suspended_run_has_no_job_that_kueue_could_let_go(lab: Lab) -> None:
     assert lab.status(name).last_failure is None
 
 
+def test_a_job_that_kueue_has_labelled_itself_is_kueues_as_well(lab: Lab) -> None:
+    lab.start()
+    name = lab.submit()
+    lab.until(name, "Starting")
+    # What its webhook does to Jobs in a namespace with a LocalQueue named default.
+    defaulted = {names.KUEUE_QUEUE_LABEL: "default"}
+    lab.rest.patch(
+        lab.job_path(name), {"metadata": {"labels": defaulted}, "spec": {"suspend": True}}
+    )
+    assert "default" in str(lab.until(name, "Queued").message)
+    lab.patch(name, suspend=True)
+    lab.until(name, "Suspended")
+    wait_for("its Job is gone", lambda: not job_is_there(lab, name))
+    seen = lab.reconciliations
+    lab.patch(name, ttlSecondsAfterFinished=60)
+    wait_for("it has been looked at", lambda: lab.reconciliations > seen)
+    # Another Job would get the label as well, be let go, and be taken back again.
+    assert (lab.writes["create jobs"], lab.writes["delete jobs"]) == (1, 1)
+    assert "patch jobs" not in lab.writes
+    lab.patch(name, suspend=False)
+    lab.until(name, "Starting")
+
+
 def test_killed_while_it_takes_the_job_back_it_goes_on(lab: Lab) -> None:
     process = lab.start()
     name = lab.submit(QUEUE, suspend=True)
