@@ -148,7 +148,7 @@ def run(world: World, *, seed: str, seconds: float) -> Report:
         jobs=len(jobs),
         faults=dict(faults),
         starts=world.operator.starts,
-        writes=sum(len(one.proxy.writes) for one in world.operators),
+        writes=len(world.writes),
         converged=len(jobs) - len(wrong),
         violations=[
             *world.witness.violations,

@@ -77,10 +77,12 @@ def check_fault(world: World, life: str, reference: End, fault: str, number: int
     proxy.requests = at_write(number, FAULTS[fault])
     world.operator.start()
     LIVES[life].script(world)
-    world.converge(reference.state)
     world.wait("the fault is injected", lambda: proxy.injected)
+    starts = 2 if isinstance(FAULTS[fault], Kill) else 1
+    world.wait("it is started again", lambda: world.operator.starts >= starts)
+    world.converge(reference.state)
     # An Event is a courtesy: it is lost with the answer to the write that it tells of. None is told
     # twice, and none that a life without faults does not tell.
     assert not world.told() - reference.told
     assert (reference.told - world.told()).total() <= 1
-    assert world.operator.starts == (2 if isinstance(FAULTS[fault], Kill) else 1)
+    assert world.operator.starts == starts

@@ -118,3 +118,20 @@ def test_two_operators_at_once(world: World, references: References, life: str) 
     world.converge(references[life].state)
     world.settle()
     assert world.told() == references[life].told
+
+
+def test_a_job_that_comes_after_its_run_was_cancelled_does_not_stay(world: World) -> None:
+    """One operator's create is on its way when another ends the run."""
+    begin(world)
+    proxy, second = world.operator.proxy, world.add_operator()
+    proxy.requests = at_write(1, Delay(4.0))
+    world.submit()
+    world.wait("the Job is on its way", lambda: proxy.injected)
+    world.patch(cancel=True)
+    second.start()
+    world.until("Cancelled")
+    assert world.job() is None
+    world.wait("the Job has come and gone", lambda: "DELETE jobs" in map(str, world.writes))
+    world.wait("nothing is left", lambda: not world.job() and not world.pods())
+    assert world.status().phase == "Cancelled"
+    assert world.witness.violations == []

@@ -16,6 +16,7 @@ from ..component.object_store import BUCKET, CREDENTIALS, S3Server
 from . import node as nodes
 from .background import Background
 from .forks import ForkServer
+from .injection import Request
 from .node import End, Node, Plan
 from .oracle import Told, Witness, difference, end_state, orphans, told
 from .supervised import Operator
@@ -173,6 +174,11 @@ class World:
         self.wait(f"{name} is gone", lambda: self.get(name) is None and not self.pods(name))
 
     @property
+    def writes(self) -> list[Request]:
+        """All that the operators have written, or tried to."""
+        return [write for one in self.operators for write in one.proxy.writes]
+
+    @property
     def log(self) -> str:
         """What the operators told last."""
         texts = [one.log.read_text() for one in self.operators if one.log.exists()]
@@ -246,7 +252,7 @@ class World:
         """Wait until the operators have written nothing for a moment."""
         deadline = time.monotonic() + BOUND_SECONDS
         written = -1
-        while written != (latest := sum(len(one.proxy.writes) for one in self.operators)):
+        while written != (latest := len(self.writes)):
             assert time.monotonic() < deadline, f"the operators write and write\n{self.log}"
             written = latest
             time.sleep(QUIET_SECONDS)

@@ -175,16 +175,22 @@ class Reconciler:
         )
 
     async def _collect_garbage(self, training_job: TrainingJob) -> None:
-        """Delete the Job of a finished TrainingJob when its time to live is over."""
+        """Delete the Job of a finished TrainingJob when its time to live is over.
+
+        One that was cancelled has none: what is there was on its way when the end was written.
+        """
         job = self._cache.job(training_job)
-        ttl = training_job.spec.get("ttlSecondsAfterFinished")
-        ended = training_job.status.completion_time
-        if job is None or ttl is None or ended is None:
+        if job is None:
             return
-        left = (ended + timedelta(seconds=ttl) - self._now()).total_seconds()
-        if left > 0:
-            self._queue.add_after(training_job.key, left)
-            return
+        if training_job.status.phase is not Phase.CANCELLED:
+            ttl = training_job.spec.get("ttlSecondsAfterFinished")
+            ended = training_job.status.completion_time
+            if ttl is None or ended is None:
+                return
+            left = (ended + timedelta(seconds=ttl) - self._now()).total_seconds()
+            if left > 0:
+                self._queue.add_after(training_job.key, left)
+                return
         await self._jobs.delete(training_job, job)
 
 
