@@ -217,7 +217,7 @@ class Proxy:
             self._streams[stream] = seen.resource
             try:
                 await self._deliver(upstream, stream, seen.resource)
-            except (ConnectionError, RuntimeError):
+            except* (ConnectionError, RuntimeError):
                 pass  # the operator has gone, or was told that it is over
             finally:
                 del self._streams[stream]
