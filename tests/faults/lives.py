@@ -10,7 +10,7 @@ from typing import Any
 
 from trainyard_schema import ModelType
 
-from .node import BAD_DATA, uploaded
+from .node import BAD_DATA, OUT_OF_MEMORY, uploaded
 from .world import World
 
 
@@ -55,12 +55,38 @@ def all_three(world: World) -> None:
     world.until("Succeeded")
 
 
+def suspend(world: World) -> None:
+    start(world)
+    world.cordon()
+    world.patch(suspend=True)
+    world.until("Suspended")
+    world.patch(suspend=False)
+    world.until("Starting")
+    world.uncordon()
+    world.until("Running")
+    world.end(uploaded())
+    world.until("Succeeded")
+
+
+def oom_retry(world: World) -> None:
+    start(world, oomRetry={"factor": 2, "maxMemory": "4Gi"})
+    world.cordon()
+    world.end(OUT_OF_MEMORY)
+    world.until("Starting")
+    world.uncordon()
+    world.until("Running")
+    world.end(uploaded())
+    world.until("Succeeded")
+
+
 @dataclass(frozen=True)
 class Life:
     """A script, and how many writes it takes the operator where nothing goes wrong."""
 
     script: Callable[[World], None]
     writes: int
+    settle_seconds: float = 20.0
+    """How long the operator waits for more before it writes what can wait: the end, above all."""
 
 
 LIVES = {
@@ -68,5 +94,7 @@ LIVES = {
     "failure": Life(failure, writes=5),
     "cancel": Life(cancel, writes=7),
     "delete": Life(delete, writes=3),
-    "all": Life(all_three, writes=7),
+    "suspend": Life(suspend, writes=13),
+    "oom-retry": Life(oom_retry, writes=11),
+    "all": Life(all_three, writes=7, settle_seconds=0.2),
 }

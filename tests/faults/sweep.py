@@ -32,9 +32,14 @@ class End:
     writes: list[str]
 
 
+def begin(world: World, life: str) -> None:
+    """Start the operator, as patient as the life asks for."""
+    world.operator.start(f"recorder.SETTLE_SECONDS = {LIVES[life].settle_seconds}\n")
+
+
 def live(world: World, life: str) -> End:
     """Live it to its end."""
-    world.operator.start()
+    begin(world, life)
     LIVES[life].script(world)
     world.settle()
     assert world.witness.violations == []
@@ -75,7 +80,7 @@ def check_fault(world: World, life: str, reference: End, fault: str, number: int
     """The same end, whatever happens to this write."""
     proxy = world.operator.proxy
     proxy.requests = at_write(number, FAULTS[fault])
-    world.operator.start()
+    begin(world, life)
     LIVES[life].script(world)
     world.wait("the fault is injected", lambda: proxy.injected)
     starts = 2 if isinstance(FAULTS[fault], Kill) else 1

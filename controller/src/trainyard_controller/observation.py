@@ -119,9 +119,21 @@ class Observation:
 
     @property
     def attempts(self) -> int:
-        """Pods started so far, by all Jobs: at least these."""
+        """Pods started so far, by all Jobs: those on record, and those that started later.
+
+        Of those that started in the second of the last one on record, the known ones count.
+        """
+        before = self.training_job.status
         earlier = self.last_raise.attempts if self.last_raise else 0
-        return max(self.training_job.status.attempts or 0, earlier + len(self.starts))
+        recorded, last = before.attempts or 0, before.last_start_time
+        later = [start for start in self.starts if last is not None and start > last]
+        return max(recorded + len(later), earlier + len(self.starts))
+
+    @property
+    def last_start(self) -> datetime | None:
+        """When the last of these pods started."""
+        known = [self.training_job.status.last_start_time, *self.starts]
+        return max((start for start in known if start is not None), default=None)
 
     @cached_property
     def recorded(self) -> dict[ModelType, ModelTypeStatus]:

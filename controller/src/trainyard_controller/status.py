@@ -44,6 +44,7 @@ def desired_status(seen: Observation) -> TrainingJobStatus:
         start_time=before.start_time or next(iter(seen.starts), None),
         completion_time=stands.completion_time,
         attempts=seen.attempts,
+        last_start_time=seen.last_start,
         last_failure=_last_failure(seen),
         oom_retries=[*(before.oom_retries or []), following] if following else before.oom_retries,
         model_types=by_type(seen, stands, following),

@@ -312,6 +312,9 @@ class TrainingJobStatus(Model):
     start_time: datetime | None = None
     completion_time: datetime | None = None
     attempts: int | None = Field(default=None, ge=0, description="Pods started so far.")
+    last_start_time: datetime | None = Field(
+        default=None, description="When the last of them started."
+    )
     last_failure: LastFailure | None = None
     oom_retries: list[MemoryRaise] | None = Field(
         default=None,

@@ -107,6 +107,7 @@ RUNNING = {
     "jobName": JOB_NAME,
     "attempts": 1,
     "startTime": "2026-11-23T09:00:05Z",
+    "lastStartTime": "2026-11-23T09:00:05Z",
     "conditions": [condition("Accepted", "True", "Accepted"),
                    condition("PodReady", "True", "TrainerRunning")],
 }  # fmt: skip
@@ -540,6 +541,16 @@ class TestAttempts:
         gone = [terminated(75, uid="a"), terminated(75, uid="b")]
         status = status_of(training_job(), job=job(), pods=[running(uid="c")], gone_pods=gone)
         assert status["attempts"] == 3
+
+    def test_pods_that_an_earlier_process_saw_go_count(self) -> None:
+        seen = running()
+        [container] = seen["status"]["containerStatuses"]
+        start = container["state"]["running"]["startedAt"]
+        before = {**RUNNING, "attempts": 1, "lastStartTime": "2026-11-23T00:00:00Z"}
+        status = status_of(training_job(status=before), job=job(), pods=[seen])
+        assert (status["attempts"], status["lastStartTime"]) == (2, start)
+        again = status_of(training_job(status=status), job=job(), pods=[seen])
+        assert again["attempts"] == 2
 
     def test_they_never_become_fewer(self) -> None:
         one = training_job(status={**RUNNING, "attempts": 4})
