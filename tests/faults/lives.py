@@ -10,6 +10,7 @@ from typing import Any
 
 from trainyard_schema import ModelType
 
+from ..component.controller.queueing import next_second
 from .node import BAD_DATA, OUT_OF_MEMORY, uploaded
 from .world import World
 
@@ -62,6 +63,7 @@ def suspend(world: World) -> None:
     world.until("Suspended")
     world.patch(suspend=False)
     world.until("Starting")
+    next_second()  # in which two pods cannot start on a real node
     world.uncordon()
     world.until("Running")
     world.end(uploaded())

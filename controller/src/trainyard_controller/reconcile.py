@@ -123,11 +123,11 @@ class Reconciler:
         except OutdatedError:
             return
         status = self._status(training_job, spec, job, refusal, wait)
-        if _stops_pods(status):
+        if _stops_pods(status, spec):
             # Pods that go before the watches have begun are never told of.
             self._queue.add_after(training_job.key, STOPPING_LOOK_SECONDS)
         unsure = _decides(training_job, status) and not _is_sure(status, job)
-        if _stops_pods(status) or unsure:
+        if _stops_pods(status, spec) or unsure:
             # What is final is not said on the strength of a cache.
             changed, job = await self._jobs.read_live(training_job)
             # What is no news by then may be what a watch told while this was asked for.
@@ -194,11 +194,12 @@ class Reconciler:
         await self._jobs.delete(training_job, job)
 
 
-def _stops_pods(status: TrainingJobStatus) -> bool:
-    """Whether the run waits for its pods to stop, and then ends."""
-    return status.phase is Phase.CANCELLING or (
-        has_given_up(status) and status.phase not in TERMINAL_PHASES
-    )
+def _stops_pods(status: TrainingJobStatus, spec: TrainingJobSpec) -> bool:
+    """Whether the run waits for its pods to stop."""
+    if status.phase in TERMINAL_PHASES:
+        return False
+    suspending = spec.suspend and status.phase in (Phase.STARTING, Phase.RUNNING)
+    return suspending or status.phase is Phase.CANCELLING or has_given_up(status)
 
 
 def _decides(training_job: TrainingJob, status: TrainingJobStatus) -> bool:
