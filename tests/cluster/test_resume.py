@@ -20,7 +20,7 @@ def test_a_deleted_pod_costs_no_epoch_and_no_retry(kube: Kube, submit: Submit) -
     run = submit(
         modelType="neural-net",
         hyperparameters={"max_epochs": EPOCHS, "patience": EPOCHS, "batch_size": 16},
-        backoffLimit=0,
+        backoffLimit=1,
     )
     trained = run.until(lambda status: done(status) > 0)
     assert trained.progress is not None
