@@ -263,7 +263,10 @@ class Lab:
         return pod
 
     def end_pod(self, pod: dict[str, Any], code: int, message: str) -> None:
-        state = {"exitCode": code, "message": message, "startedAt": _now(), "finishedAt": _now()}
+        found = self.rest.get(f"{self.core}/pods/{pod['metadata']['name']}")
+        [before] = (found or {}).get("status", {}).get("containerStatuses") or [{}]
+        start = before.get("state", {}).get("running", {}).get("startedAt", _now())
+        state = {"exitCode": code, "message": message, "startedAt": start, "finishedAt": _now()}
         self.set_pod(pod, "Failed" if code else "Succeeded", {"terminated": state})
 
 
