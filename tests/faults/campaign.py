@@ -10,7 +10,8 @@ from typing import Any
 
 from trainyard_schema import ModelType, names
 
-from .node import BAD_DATA, End, index_of, uploaded
+from ..trainer_pods import BAD_DATA, End, uploaded
+from .node import index_of
 from .oracle import difference, end_state
 from .trouble import TROUBLES
 from .upstream import Document

@@ -11,7 +11,7 @@ from typing import Any
 from trainyard_schema import ModelType
 
 from ..component.controller.queueing import next_second
-from .node import BAD_DATA, OUT_OF_MEMORY, uploaded
+from ..trainer_pods import BAD_DATA, OUT_OF_MEMORY, uploaded
 from .world import World
 
 

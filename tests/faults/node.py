@@ -3,55 +3,19 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
-from trainyard_schema import ModelType, Reason, RunResult, names
+from trainyard_schema import names
 
+from ..trainer_pods import INTERRUPTED, End, ended, started
 from .upstream import Document, Upstream
 
 NAME = "node-1"
-VERSION = "20261123T090000Z-0badcafe"
 STOP_SECONDS = 0.3
 """How long a trainer takes to end after SIGTERM."""
 
 
-@dataclass(frozen=True)
-class End:
-    """How a trainer ends."""
-
-    code: int
-    message: str
-
-
-def uploaded(kind: ModelType = ModelType.XGBOOST, value: str = "0.84") -> End:
-    """The end of a trainer that has filed a version."""
-    version = {
-        "modelType": kind,
-        "version": VERSION,
-        "uri": f"s3://trainyard/models/x/{kind}/{VERSION}/",
-        "sha256": "ab" * 32,
-        "sizeBytes": 1,
-        "current": True,
-        "durationSeconds": 1.5,
-    }
-    metric = {"modelType": kind, "name": "roc_auc", "value": value, "split": "holdout"}
-    document = {"modelType": kind, "version": version, "metrics": [metric]}
-    return End(0, RunResult.model_validate(document).to_json())
-
-
-BAD_DATA = End(66, RunResult(reason=Reason.DATA_NOT_FOUND, message="no such key").to_json())
-CRASHED = End(1, "Segmentation fault")
-OUT_OF_MEMORY = End(137, "")
-INTERRUPTED = End(143, RunResult(reason=Reason.INTERRUPTED, message="stopped").to_json())
-
 Plan = Callable[[Document], tuple[float, End] | None]
 """After how many seconds the trainer of a pod that has started ends, and how; None: a test says."""
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def index_of(pod: Document) -> int:
@@ -65,58 +29,6 @@ def has_ended(pod: Document) -> bool:
 
 def runs(pod: Document) -> bool:
     return bool(pod["status"].get("phase") == "Running")
-
-
-def started() -> Document:
-    """The status of a pod whose trainer has just started."""
-    return _status("Running", {"running": {"startedAt": _now()}})
-
-
-def ended(pod: Document, end: End) -> Document:
-    """The status of the pod when its trainer has just ended."""
-    [before] = pod["status"].get("containerStatuses") or [{}]
-    start = before.get("state", {}).get("running", {}).get("startedAt", _now())
-    reason = {0: "Completed", 137: "OOMKilled"}.get(end.code, "Error")
-    state = {
-        "exitCode": end.code,
-        "reason": reason,
-        "message": end.message,
-        "startedAt": start,
-        "finishedAt": _now(),
-    }
-    return _status("Failed" if end.code else "Succeeded", {"terminated": state})
-
-
-def waiting(reason: str, message: str) -> Document:
-    """The status of a pod whose container cannot be started."""
-    return _status("Pending", {"waiting": {"reason": reason, "message": message}})
-
-
-def unschedulable(message: str) -> Document:
-    """The status of a pod that no node takes."""
-    return _condition("PodScheduled", "False", "Unschedulable", message)
-
-
-def disrupted() -> Document:
-    """The status of a pod that Kubernetes is about to take away."""
-    return _condition("DisruptionTarget", "True", "EvictionByEvictionAPI", "evicted")
-
-
-def _condition(kind: str, status: str, reason: str, message: str) -> Document:
-    condition = {"type": kind, "status": status, "reason": reason, "message": message}
-    return {"conditions": [{**condition, "lastTransitionTime": _now()}]}
-
-
-def _status(phase: str, state: dict[str, Any]) -> Document:
-    container = {
-        "name": names.TRAINER_CONTAINER,
-        "image": "trainer:test",
-        "imageID": "",
-        "ready": "running" in state,
-        "restartCount": 0,
-        "state": state,
-    }
-    return {"phase": phase, "containerStatuses": [container]}
 
 
 class Node:

@@ -3,11 +3,10 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 
 from aiohttp import ClientError, ClientResponse, web
-from aiohttp.client import _RequestContextManager
 from trainyard_schema import names
 
 from .background import Background
@@ -198,7 +197,9 @@ class Proxy:
             self._lists[request.path_qs] = reply
         return reply
 
-    def _request(self, request: web.Request, body: bytes | None) -> "_RequestContextManager":
+    def _request(
+        self, request: web.Request, body: bytes | None
+    ) -> AbstractAsyncContextManager[ClientResponse]:
         kept = {k: v for k, v in request.headers.items() if k.lower() not in _HOP_BY_HOP}
         headers = {**kept, "Accept-Encoding": "identity"}
         return self._upstream.session.request(

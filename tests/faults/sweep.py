@@ -16,6 +16,7 @@ from .lives import LIVES
 from .oracle import Told
 from .world import World
 
+MARKS = [pytest.mark.component, pytest.mark.timeout(120)]
 FAULTS: dict[str, Fault] = {
     "killed-before": Kill(after=False),
     "killed-after": Kill(after=True),
@@ -67,6 +68,19 @@ def each_write(life: str) -> Callable[..., Any]:
     cases = [(fault, number) for fault in FAULTS for number in writes]
     ids = [f"{fault}-{number}" for fault, number in cases]
     return pytest.mark.parametrize(("fault", "number"), cases, ids=ids)
+
+
+def swept(life: str) -> tuple[Callable[..., None], Callable[..., None]]:
+    """The tests of a life: without a fault, and with every fault at every write."""
+
+    def test_without_a_fault(references: References) -> None:
+        check_reference(life, references[life])
+
+    @each_write(life)
+    def test_fault(world: World, references: References, fault: str, number: int) -> None:
+        check_fault(world, life, references[life], fault, number)
+
+    return test_without_a_fault, test_fault
 
 
 def check_reference(life: str, reference: End) -> None:

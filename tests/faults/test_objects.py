@@ -5,11 +5,11 @@ from contextlib import suppress
 import pytest
 from trainyard_schema import Phase, Reason, names
 
+from .. import trainer_pods as pods
 from ..component.control_plane import OPERATOR
-from . import node as nodes
+from ..trainer_pods import OUT_OF_MEMORY, uploaded
 from .conftest import Worlds
 from .lives import LIVES, start
-from .node import OUT_OF_MEMORY, uploaded
 from .sweep import References
 from .upstream import Document
 from .world import NAME, World
@@ -64,7 +64,7 @@ def test_a_pod_that_is_taken_away_is_replaced_and_not_counted(world: World, how:
     start(world, backoffLimit=1)
     pod = world.running_pod()
     if how != "deleted":
-        world.report(pod, nodes.disrupted())
+        world.report(pod, pods.disrupted())
     if how == "lost":
         world.report(pod, {"phase": "Failed", "reason": "NodeLost"})
         world.remove(pod)
@@ -92,12 +92,15 @@ def test_out_of_memory_is_told_and_not_tried_again(world: World) -> None:
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
-        (nodes.waiting("ImagePullBackOff", "not found"), Reason.IMAGE_PULL_FAILED),
+        (pods.waiting("ImagePullBackOff", "not found"), Reason.IMAGE_PULL_FAILED),
         (
-            nodes.waiting("CreateContainerConfigError", 'secret "s3" not found'),
+            pods.waiting("CreateContainerConfigError", 'secret "s3" not found'),
             Reason.CONTAINER_CONFIG_ERROR,
         ),
-        (nodes.unschedulable("0/1 nodes are available: 1 Insufficient cpu."), Reason.UNSCHEDULABLE),
+        (
+            pods.unschedulable("0/1 nodes are available: 1 Insufficient cpu."),
+            Reason.UNSCHEDULABLE,
+        ),
     ],
     ids=["image", "secret", "no-room"],
 )
@@ -122,7 +125,7 @@ def test_a_pod_that_never_starts_ends_at_its_deadline(world: World) -> None:
     world.cordon()
     world.submit(pendingDeadlineSeconds=3)
     world.until("Starting")
-    world.report(world.any_pod(), nodes.unschedulable("0/1 nodes are available: 1 too small."))
+    world.report(world.any_pod(), pods.unschedulable("0/1 nodes are available: 1 too small."))
     status = world.until("Failed", timeout=15)
     assert status.reason == Reason.PENDING_DEADLINE_EXCEEDED
     assert "too small" in str(status.message)
@@ -168,7 +171,7 @@ def test_a_job_that_is_not_marked_as_ours_any_more_ends_as_its_trainer_does(
         world.rest.patch(f"{world.jobs}/{job['metadata']['name']}", {"metadata": STRIPPED[what]})
         finish(world)
         assert world.status().reason is None
-        assert [one.version for one in world.status().models] == [nodes.VERSION]
+        assert [one.version for one in world.status().models] == [pods.VERSION]
         assert world.witness.violations == []
 
 

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from ..trainer_pods import uploaded
 from .lives import start
-from .node import uploaded
 from .sweep import References
 from .world import World
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from ..trainer_pods import VERSION, uploaded
 from .injection import Answer, Delay, Fault, Request
 from .lives import LIVES, start
-from .node import VERSION, uploaded
 from .sweep import References
 from .world import World
 

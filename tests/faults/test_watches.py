@@ -5,10 +5,10 @@ from threading import Event
 
 import pytest
 
+from ..trainer_pods import uploaded
 from .conftest import Worlds
 from .injection import Delay, Fault, Kill, Request, WatchEvent, at_once, at_write
 from .lives import LIVES, start
-from .node import uploaded
 from .sweep import References
 from .world import BOUND_SECONDS, World
 

@@ -13,11 +13,12 @@ from trainyard_schema import TERMINAL_PHASES, TrainingJobStatus, names
 from ..component.control_plane import ADMIN, OPERATOR, ControlPlane, wait_for
 from ..component.controller.rbac import allow
 from ..component.object_store import BUCKET, CREDENTIALS, S3Server
+from ..trainer_pods import End, ended
 from . import node as nodes
 from .background import Background
 from .forks import ForkServer
 from .injection import Request
-from .node import End, Node, Plan
+from .node import Node, Plan
 from .oracle import Told, Witness, difference, end_state, orphans, told
 from .supervised import Operator
 from .upstream import Document, Upstream
@@ -232,7 +233,7 @@ class World:
     def end(self, end: End, index: int = 0, name: str = NAME) -> None:
         """The trainer of an index, which runs or soon will, ends."""
         pod = self.running_pod(index, name)
-        self.report(pod, nodes.ended(pod, end))
+        self.report(pod, ended(pod, end))
 
     # What must hold in the end.
 

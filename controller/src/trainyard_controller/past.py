@@ -48,11 +48,6 @@ class PastRun:
     units: int
     """Rounds, trees or epochs that it trained."""
 
-    @property
-    def duration(self) -> float:
-        """Seconds from the start of its trainer to the end."""
-        return sum(self.seconds)
-
 
 def measured(training_job: Document) -> Iterator[tuple[Work, PastRun]]:
     """What the versions of a TrainingJob that has ended tell, as stored by any operator."""

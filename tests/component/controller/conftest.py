@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import httpx
 import pytest
 from trainyard_schema import TERMINAL_PHASES, TrainingJobStatus, names
 
+from ...trainer_pods import End, ended, pod_status, started
 from ..control_plane import (
     OPERATOR,
     ControlPlane,
@@ -228,18 +228,10 @@ class Lab:
 
     def set_pod(self, pod: dict[str, Any], phase: str, state: dict[str, Any]) -> None:
         """What a kubelet would say of the pod."""
-        container = {
-            "name": names.TRAINER_CONTAINER,
-            "image": "trainer:test",
-            "imageID": "",
-            "ready": "running" in state,
-            "restartCount": 0,
-            "state": state,
-        }
-        self.rest.patch(
-            f"{self.core}/pods/{pod['metadata']['name']}/status",
-            {"status": {"phase": phase, "containerStatuses": [container]}},
-        )
+        self._report(pod, pod_status(phase, state))
+
+    def _report(self, pod: dict[str, Any], status: dict[str, Any]) -> None:
+        self.rest.patch(f"{self.core}/pods/{pod['metadata']['name']}/status", {"status": status})
 
     def unschedulable(self, name: str, message: str) -> None:
         """What the scheduler would say of the pod."""
@@ -259,19 +251,13 @@ class Lab:
 
     def run_pod(self, name: str, index: int = 0) -> dict[str, Any]:
         pod = self.pod(name, index)
-        self.set_pod(pod, "Running", {"running": {"startedAt": _now()}})
+        self._report(pod, started())
         return pod
 
     def end_pod(self, pod: dict[str, Any], code: int, message: str) -> None:
         found = self.rest.get(f"{self.core}/pods/{pod['metadata']['name']}")
-        [before] = (found or {}).get("status", {}).get("containerStatuses") or [{}]
-        start = before.get("state", {}).get("running", {}).get("startedAt", _now())
-        state = {"exitCode": code, "message": message, "startedAt": start, "finishedAt": _now()}
-        self.set_pod(pod, "Failed" if code else "Succeeded", {"terminated": state})
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        assert found is not None
+        self._report(pod, ended(found, End(code, message)))
 
 
 def _lab(kubernetes: ControlPlane, s3: S3Server, folder: Path) -> Lab:

@@ -46,10 +46,10 @@ def running(container: dict[str, Any], now: str) -> dict[str, Any]:
     }
 
 
-def ended(container: dict[str, Any], now: str, fate: str) -> dict[str, Any]:
-    """The status of a pod whose only container has just ended."""
+def ended(container: dict[str, Any], start: str, now: str, fate: str) -> dict[str, Any]:
+    """The status of a pod whose only container started then and has just ended."""
     code, message = words(fate)
-    state = {"exitCode": code, "message": message, "startedAt": now, "finishedAt": now}
+    state = {"exitCode": code, "message": message, "startedAt": start, "finishedAt": now}
     return {
         "phase": "Failed" if code else "Succeeded",
         "containerStatuses": [_container(container, {"terminated": state})],

@@ -84,6 +84,7 @@ def stages() -> list[dict[str, Any]]:
         "values": ["True"],
     }
     now = "{{ Now }}"
+    start = "{{ (index .status.containerStatuses 0).state.running.startedAt }}"
     ready = {"type": "Ready", "status": "True", "reason": "Fake", "lastTransitionTime": now}
     node = {"capacity": _ROOM, "allocatable": _ROOM, "conditions": [ready]}
     return [
@@ -102,7 +103,7 @@ def stages() -> list[dict[str, Any]]:
             _stage(
                 f"end-{fate}",
                 selector={"matchLabels": {FATE_LABEL: fate}, "matchExpressions": [alive, runs]},
-                then={"statusTemplate": json.dumps(kubelet.ended(container, now, fate))},
+                then={"statusTemplate": json.dumps(kubelet.ended(container, start, now, fate))},
                 wait=kubelet.RUN_SECONDS,
             )
             for fate in (SUCCEEDS, FAILS)

@@ -35,10 +35,11 @@ class PlayedNodes:
     async def _live(self, pod: Document) -> None:
         fate = pod["metadata"]["labels"][FATE_LABEL]
         container = pod["spec"]["containers"][0]
-        await self._patch(pod, kubelet.running(container, _now()))
+        start = _now()
+        await self._patch(pod, kubelet.running(container, start))
         if fate != CANCELLED:
             await asyncio.sleep(kubelet.RUN_SECONDS)
-            await self._patch(pod, kubelet.ended(container, _now(), fate))
+            await self._patch(pod, kubelet.ended(container, start, _now(), fate))
 
     async def _patch(self, pod: Document, status: Document) -> None:
         path = f"{self._pods}/{pod['metadata']['name']}/status"
