@@ -92,11 +92,11 @@ class Life:
 
 
 LIVES = {
-    "success": Life(success, writes=5),
+    "success": Life(success, writes=4),
     "failure": Life(failure, writes=5),
     "cancel": Life(cancel, writes=7),
     "delete": Life(delete, writes=3),
-    "suspend": Life(suspend, writes=13),
-    "oom-retry": Life(oom_retry, writes=11),
-    "all": Life(all_three, writes=7, settle_seconds=0.2),
+    "suspend": Life(suspend, writes=12),
+    "oom-retry": Life(oom_retry, writes=10),
+    "all": Life(all_three, writes=6, settle_seconds=0.2),
 }

@@ -5,6 +5,7 @@ from threading import Event
 
 import pytest
 
+from ..component.controller.queueing import next_second
 from ..trainer_pods import uploaded
 from .conftest import Worlds
 from .injection import Delay, Fault, Kill, Request, WatchEvent, at_once, at_write
@@ -107,6 +108,33 @@ def test_a_list_without_the_job_makes_no_second_one(world: World, references: Re
     world.converge(references["success"].state)
     posts = [write for write in proxy.writes if str(write) == "POST jobs"]
     assert len(posts) == 2, "the second meets the first one's Job"
+
+
+def test_a_run_whose_pod_was_not_listed_is_not_suspended_before_that_has_stopped(
+    world: World, references: References
+) -> None:
+    begin(world)
+    start(world)
+    world.cordon()
+    proxy = world.operator.proxy
+    with proxy.stale("pods"):
+        proxy.events = lambda event: () if event.resource == "pods" else (0.0,)
+        world.operator.kill()
+        world.wait("it is started again", lambda: world.operator.starts == 2)
+        world.patch(suspend=True)
+        world.until("Suspended")
+        assert world.pods() == []
+    proxy.events = at_once
+    proxy.expire("pods")
+    world.patch(suspend=False)
+    world.until("Starting")
+    next_second()
+    world.uncordon()
+    world.until("Running")
+    world.end(uploaded())
+    world.until("Succeeded")
+    world.converge(references["suspend"].state)
+    assert world.told() == references["suspend"].told
 
 
 @pytest.mark.parametrize("life", ["success", "cancel", "delete"])

@@ -25,8 +25,13 @@ class Announcement:
 
 
 def announcement(before: TrainingJobStatus, after: TrainingJobStatus) -> Announcement | None:
-    """What a change of status has to tell: an end, a suspension, or a new trouble on the way."""
+    """What a change of status has to tell: a suspension, a new trouble, an end without success.
+
+    A success tells nothing that is not in the status, and an Event would be a write for every run.
+    """
     message = after.message or ""
+    if after.phase is Phase.SUCCEEDED:
+        return None
     if after.phase in TERMINAL_PHASES:
         return _end(after)
     if len(after.oom_retries or []) > len(before.oom_retries or []):
@@ -45,8 +50,6 @@ def _end(status: TrainingJobStatus) -> Announcement:
     message = status.message or ""
     if status.phase is Phase.FAILED:
         return Announcement(type="Warning", reason="Failed", message=f"{status.reason}: {message}")
-    if status.primary_metric:
-        message += f" ({status.primary_metric})"
     return Announcement(type="Normal", reason=str(status.phase), message=message)
 
 

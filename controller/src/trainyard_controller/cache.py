@@ -166,14 +166,21 @@ class Cache:
         return True
 
     def drop_pod(self, document: Document) -> bool:
-        """Take note that a pod is gone, and of how it looked in the end."""
+        """Take note that a pod is gone, and of how it looked in the end.
+
+        Also of one that was not known: what is told of it later is older.
+        """
         owner, pod_uid = owner_uid(document), document["metadata"]["uid"]
         self._missed.pop(pod_uid, None)
-        if owner is None or self._pods.get(owner, {}).pop(pod_uid, None) is None:
+        if owner is None:
             return False
-        if owner in self._keys:
-            self._gone_pods.setdefault(owner, {})[pod_uid] = slim_pod(document)
-        return True
+        known = self._pods.get(owner, {}).pop(pod_uid, None) is not None
+        if owner not in self._keys or self._has_finished(owner):
+            return known
+        gone = self._gone_pods.setdefault(owner, {})
+        news = known or pod_uid not in gone
+        gone[pod_uid] = slim_pod(document)
+        return news
 
     def replace_pods(self, uid: str, documents: Iterable[Document]) -> bool:
         """Take note of all pods that a TrainingJob has now.

@@ -123,17 +123,17 @@ class Reconciler:
         except OutdatedError:
             return
         status = self._status(training_job, spec, job, refusal, wait)
-        if _stops_pods(status, spec):
-            # Pods that go before the watches have begun are never told of.
-            self._queue.add_after(training_job.key, STOPPING_LOOK_SECONDS)
         unsure = _decides(training_job, status) and not _is_sure(status, job)
-        if _stops_pods(status, spec) or unsure:
-            # What is final is not said on the strength of a cache.
+        if unsure or _stops_pods(status, spec) or _has_stopped(training_job, status):
+            # What is final, or that no pod is left, is not said on the strength of a cache.
             changed, job = await self._jobs.read_live(training_job)
             # What is no news by then may be what a watch told while this was asked for.
             status = self._status(training_job, spec, job, refusal, wait)
             if changed and status.phase not in TERMINAL_PHASES:
                 self._queue.add(training_job.key)
+        if _stops_pods(status, spec):
+            # Pods that go before the watches have begun are never told of.
+            self._queue.add_after(training_job.key, STOPPING_LOOK_SECONDS)
         left = seconds_left(spec, status.pending_since, self._now())
         if left is not None and left > 0:
             self._queue.add_after(training_job.key, left)
@@ -200,6 +200,11 @@ def _stops_pods(status: TrainingJobStatus, spec: TrainingJobSpec) -> bool:
         return False
     suspending = spec.suspend and status.phase in (Phase.STARTING, Phase.RUNNING)
     return suspending or status.phase is Phase.CANCELLING or has_given_up(status)
+
+
+def _has_stopped(training_job: TrainingJob, status: TrainingJobStatus) -> bool:
+    """Whether it is news that the run is suspended, with no pod left."""
+    return status.phase is Phase.SUSPENDED and training_job.status.phase is not Phase.SUSPENDED
 
 
 def _decides(training_job: TrainingJob, status: TrainingJobStatus) -> bool:

@@ -51,6 +51,14 @@ def test_a_pod_that_is_gone_stays_gone_and_is_remembered() -> None:
     assert not cache.drop_pod(running(version=301))
 
 
+def test_a_pod_whose_end_is_told_first_does_not_come_to_life_afterwards() -> None:
+    cache = Cache()
+    cache.put_training_job(training_job_document())
+    assert cache.drop_pod(terminated(143, "last words", version=301))
+    assert not cache.put_pod(running(version=300))
+    assert (cache.pods(UID), uids(cache.gone_pods(UID))) == ([], ["pod-0"])
+
+
 def uids(documents: list[Document]) -> list[str]:
     return [one["metadata"]["uid"] for one in documents]
 
