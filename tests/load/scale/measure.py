@@ -132,6 +132,7 @@ def _load_peer(env: Environment, case: Case, peer: peers.Peer) -> Loaded:
     kind = peers.TrainJobs()
     env.add_namespace(kind)
     with peers.running(env.plane, peer, env.folder) as processes:
+        _quiet(env)
         return load(env, case, kind, [process.pid for process in processes])
 
 
