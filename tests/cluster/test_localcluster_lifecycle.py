@@ -18,7 +18,7 @@ from localcluster.owner import RECORD, read_owner
 from localcluster.processes import ProcessId, end, processes_of
 
 import localcluster
-from localcluster import Publish
+from localcluster import Publish, packages
 
 from .probes import Machine, Namespace, build_image, pod
 
@@ -28,8 +28,15 @@ PUBLISH = (Publish("127.0.0.1", 18000, 30999),)
 REGISTRY_PORT = 15050
 
 
+@pytest.fixture(scope="module")
+def prepared(node_program: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What an `up` installs and builds first: the machine is looked at before one."""
+    if missing := packages.missing_packages():
+        packages.install(missing, tmp_path_factory.mktemp("packages") / "packages.log")
+
+
 @pytest.fixture(autouse=True)
-def _no_other_cluster(tmp_path: Path) -> None:
+def _no_other_cluster(prepared: None, tmp_path: Path) -> None:
     owner = read_owner()
     if owner is not None and owner.alive:
         pytest.skip(f"the cluster of {owner.state} is up, and there can be one at a time")

@@ -26,7 +26,7 @@ TIMEOUT: Final = httpx.Timeout(35.0, connect=5.0)
 STREAM_TIMEOUT: Final = httpx.Timeout(50.0, connect=5.0)
 # After the last byte the API checks the whole file.
 UPLOAD_TIMEOUT: Final = httpx.Timeout(600.0, connect=5.0, write=60.0)
-_ATTEMPTS: Final = 5
+_FIRST_ATTEMPTS: Final = 5
 # No proxy can reach what listens on this machine, and none is to have its tokens.
 _LOOPBACK: Final = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
@@ -50,6 +50,7 @@ class Transport:
             headers["Authorization"] = f"Bearer {token}"
         self.url: Final = url.rstrip("/")
         self._patience = patience
+        self._was_reached = False
         # Redirects are not followed: they would take the token elsewhere.
         self._http = httpx.Client(
             base_url=self.url,
@@ -116,6 +117,7 @@ class Transport:
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         with _network_errors(self.url):
             response = self._http.request(method, path, **options)
+        self._was_reached = True
         if response.is_success or response.status_code == httpx.codes.NOT_MODIFIED:
             return response
         raise error_of(response)
@@ -135,8 +137,10 @@ class Transport:
                 return gateway and time.monotonic() < end
             return error.retry_after if time.monotonic() + error.retry_after < end else False
 
+        # Who has answered before is away for a moment; who never has may not be there at all.
+        attempts = None if self._was_reached else _FIRST_ATTEMPTS
         for attempt in stamina.retry_context(
-            on=backoff, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_jitter=0.3
+            on=backoff, attempts=attempts, timeout=None, wait_initial=0.2, wait_jitter=0.3
         ):
             with attempt:
                 return self._send(method, path, **options)

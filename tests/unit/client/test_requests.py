@@ -1,6 +1,10 @@
 """What is asked again, what is not, and what errors say."""
 
+from collections.abc import Iterator
+
+import httpx
 import pytest
+import stamina
 from trainyard_client import (
     ApiError,
     Client,
@@ -121,6 +125,33 @@ def test_what_is_on_this_machine_is_asked_without_a_proxy(
 def test_nobody_at_the_address() -> None:
     with Client("http://127.0.0.1:1", patience=0) as client, pytest.raises(UnreachableError):
         client.me()
+
+
+@pytest.fixture
+def _no_waits() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=50, cap=True):
+        yield
+
+
+@pytest.mark.usefixtures("_no_waits")
+@pytest.mark.parametrize(("was_reached", "tries"), [(True, 9), (False, 5)])
+def test_who_has_answered_before_is_waited_for_longer(was_reached: bool, tries: int) -> None:
+    asked = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        if len(asked) in range(1 + was_reached, 9):
+            raise httpx.ConnectError("refused")
+        return httpx.Response(200, json={"subject": "ada", "role": "viewer"})
+
+    with Client("http://api", transport=httpx.MockTransport(server)) as client:
+        if was_reached:
+            client.me()
+            client.me()
+        else:
+            with pytest.raises(UnreachableError):
+                client.me()
+    assert len(asked) == tries
 
 
 @pytest.mark.parametrize("name", ["", ".", ".."])
