@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from trainyard_devtools.kube import Kube
 
 from .component.control_plane import ControlPlane, control_plane, serve_kinds
 from .component.object_store import S3Server
+from .forking.forks import ForkServer
 
 _ORDER = ("component", "lifecycle", "cluster")
 
@@ -75,6 +76,20 @@ def s3() -> Iterator[S3Server]:
     server = S3Server()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def operators() -> Iterator[ForkServer]:
+    """Starts processes of the operator."""
+    with closing(ForkServer("trainyard_controller.main")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def apis() -> Iterator[ForkServer]:
+    """Starts processes of the Train API."""
+    with closing(ForkServer("trainyard_api.main")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,11 @@ from trainyard_schema import names
 from trainyard_schema.crd import custom_resource_definition
 from trainyard_schema.model_crd import model_custom_resource_definition
 
+from ..forking.forks import Fork
+
 T = TypeVar("T")
+Process = subprocess.Popen[bytes] | Fork
+ProcessT = TypeVar("ProcessT", bound=Process)
 ADMIN, API, OPERATOR = "admin", "api", "operator"
 AUDIT_LOG = "audit.jsonl"
 AUDIT_POLICY = {
@@ -48,7 +52,7 @@ def wait_for(what: str, probe: Callable[[], T | None], timeout: float = 30) -> T
     raise AssertionError(f"{what}: not within {timeout} s")
 
 
-def wait_until_ok(process: "subprocess.Popen[bytes]", url: str, log: Path, **options: Any) -> None:
+def wait_until_ok(process: Process, url: str, log: Path, **options: Any) -> None:
     """Until `url` answers 200. Fails when the process ends or the time is up."""
 
     def answers() -> bool:
@@ -74,6 +78,13 @@ def program(command: list[str], log: Path, **options: Any) -> Iterator["subproce
     """A program that runs until the block ends, and is then ended politely first."""
     with log.open("ab") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **options)
+    with ended_politely(process):
+        yield process
+
+
+@contextmanager
+def ended_politely(process: ProcessT) -> Iterator[ProcessT]:
+    """A process that runs until the block ends, and is then ended politely first."""
     try:
         yield process
     finally:

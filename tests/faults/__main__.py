@@ -16,9 +16,9 @@ from trainyard_devtools.steps import console, step
 
 from ..component.control_plane import control_plane, serve_kinds
 from ..component.object_store import S3Server
+from ..forking.forks import ForkServer
 from . import campaign
 from .background import Background
-from .forks import ForkServer
 from .world import World
 
 
@@ -46,7 +46,7 @@ def main() -> None:
 
 def _run(folder: Path, logs: Path, seed: str, seconds: float) -> campaign.Report:
     binary = node_binary(folder / "go-build.log")
-    background, forks, s3 = Background(), ForkServer(), S3Server()
+    background, forks, s3 = Background(), ForkServer("trainyard_controller.main"), S3Server()
     try:
         with control_plane(binary, folder) as plane:
             serve_kinds(plane)

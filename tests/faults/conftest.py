@@ -9,21 +9,14 @@ import pytest
 
 from ..component.control_plane import ControlPlane
 from ..component.object_store import S3Server
+from ..forking.forks import ForkServer
 from .background import Background
-from .forks import ForkServer
 from .world import World
 
 if TYPE_CHECKING:
     from .sweep import References
 
 Worlds = Callable[..., AbstractContextManager[World]]
-
-
-@pytest.fixture(scope="session")
-def forks() -> Iterator[ForkServer]:
-    server = ForkServer()
-    yield server
-    server.close()
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +30,7 @@ def background() -> Iterator[Background]:
 def worlds(
     kubernetes: ControlPlane,
     s3: S3Server,
-    forks: ForkServer,
+    operators: ForkServer,
     background: Background,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Worlds:
@@ -48,7 +41,7 @@ def worlds(
         namespace = f"world-{secrets.token_hex(4)}"
         folder = tmp_path_factory.mktemp(namespace)
         one = World(
-            kubernetes, s3, forks, background, namespace=namespace, folder=folder, **settings
+            kubernetes, s3, operators, background, namespace=namespace, folder=folder, **settings
         )
         with ExitStack() as stack:
             stack.callback(one.close)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from ..forking.forks import Fork, ForkServer
 from .background import Background
-from .forks import Fork, ForkServer
 from .proxy import Proxy
 
 STOP_SECONDS = 20

@@ -13,10 +13,10 @@ from trainyard_schema import TERMINAL_PHASES, TrainingJobStatus, names
 from ..component.control_plane import ADMIN, OPERATOR, ControlPlane, wait_for
 from ..component.controller.rbac import allow
 from ..component.object_store import BUCKET, CREDENTIALS, S3Server
+from ..forking.forks import ForkServer
 from ..trainer_pods import End, ended
 from . import node as nodes
 from .background import Background
-from .forks import ForkServer
 from .injection import Request
 from .node import Node, Plan
 from .oracle import Told, Witness, difference, end_state, orphans, told

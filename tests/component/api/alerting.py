@@ -16,6 +16,7 @@ import httpx
 from trainyard_api.retraining.requests import user_id
 from trainyard_schema import names
 
+from ...forking.forks import ForkServer
 from ..control_plane import ControlPlane, wait_for
 from ..postgres import Postgres
 from .receiver import Receiver
@@ -127,11 +128,13 @@ class Alerts:
 
 
 @contextmanager
-def alerts_of(kubernetes: ControlPlane, postgres: Postgres, folder: Path) -> Iterator[Alerts]:
+def alerts_of(
+    kubernetes: ControlPlane, apis: ForkServer, postgres: Postgres, folder: Path
+) -> Iterator[Alerts]:
     database = f"alerts_{secrets.token_hex(4)}"
     url = postgres.create(database)
     # An S3 server is not asked for anything here.
-    with yard_of(kubernetes, url, "http://127.0.0.1:1", folder) as yard:
+    with yard_of(kubernetes, apis, url, "http://127.0.0.1:1", folder) as yard:
         yield Alerts(yard)
     postgres.drop(database)
 

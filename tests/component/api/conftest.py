@@ -1,8 +1,6 @@
 """The Train API as a process of its own, in front of a real API server."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,7 +14,8 @@ import pytest
 from trainyard_schema import names
 
 from ...conftest import Aloud
-from ..control_plane import API, ControlPlane, Rest, free_ports, program, wait_until_ok
+from ...forking.forks import Fork, ForkServer
+from ..control_plane import API, ControlPlane, Rest, ended_politely, free_ports, wait_until_ok
 from ..s3_gateway import CREDENTIALS, Gateway, gateway, gateway_binary
 from .role import RULES
 
@@ -82,7 +81,7 @@ def bind(rest: Rest) -> None:
 class Server:
     """A running `trainyard-api`."""
 
-    process: subprocess.Popen[bytes]
+    process: Fork
     url: str
     token: str
     log: Path
@@ -99,7 +98,9 @@ class Serve(Protocol):
 
 
 @pytest.fixture
-def serve(kubernetes: ControlPlane, rest: Rest, tmp_path: Path) -> Iterator[Serve]:
+def serve(
+    kubernetes: ControlPlane, apis: ForkServer, rest: Rest, tmp_path: Path
+) -> Iterator[Serve]:
     logs: list[Path] = []
     with ExitStack() as running:
 
@@ -116,8 +117,7 @@ def serve(kubernetes: ControlPlane, rest: Rest, tmp_path: Path) -> Iterator[Serv
             log = tmp_path / f"api-{port}.log"
             logs.append(log)
             url = f"http://127.0.0.1:{port}"
-            command = [str(Path(sys.executable).with_name("trainyard-api"))]
-            process = running.enter_context(program(command, log, env=environment))
+            process = running.enter_context(ended_politely(apis.start(environment, log)))
             wait_until_ok(process, f"{url}/readyz", log)
             now = int(time.time())
             claims: dict[str, Any] = {"sub": "tests", "iss": "trainyard", "aud": "trainyard"}

@@ -3,8 +3,6 @@
 import json
 import os
 import secrets
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,13 +15,21 @@ import httpx
 import jwt
 from trainyard_schema import names
 
-from ..control_plane import API, ControlPlane, Rest, free_ports, program, wait_for, wait_until_ok
+from ...forking.forks import Fork, ForkServer
+from ..control_plane import (
+    API,
+    ControlPlane,
+    Rest,
+    ended_politely,
+    free_ports,
+    wait_for,
+    wait_until_ok,
+)
 from .role import RULES
 
 _SECRET = os.urandom(32).hex()
 SERVICE_TOKEN = os.urandom(32).hex()
 _GROUP = "rbac.authorization.k8s.io"
-_PROGRAM = "\nfrom trainyard_api.main import main\nmain()\n"
 BUCKET = "trainyard"
 
 
@@ -37,7 +43,7 @@ def token(subject: str = "ada", role: str | None = None) -> str:
 class Replica:
     """A running `trainyard-api`."""
 
-    process: "subprocess.Popen[bytes]"
+    process: Fork
     url: str
     log: Path
 
@@ -58,6 +64,7 @@ class Yard:
     """A namespace with a database, and replicas that serve both."""
 
     kubernetes: ControlPlane
+    apis: ForkServer
     database_url: str
     s3_url: str
     folder: Path
@@ -115,8 +122,8 @@ class Yard:
             "AWS_SECRET_ACCESS_KEY": os.environ.get("AWS_SECRET_ACCESS_KEY", "test"),
             **{f"TRAINYARD_API_{name}": value for name, value in given.items()},
         }
-        command = [sys.executable, "-c", sabotage + _PROGRAM]
-        process = self._running.enter_context(program(command, log, env=environment))
+        process = self.apis.start(environment, log, sabotage)
+        self._running.enter_context(ended_politely(process))
         wait_until_ok(process, f"{url}/readyz", log)
         # What it lists first is all that there is now.
         wait_for("it knows the Models", lambda: '"kind": "Model", "count"' in log.read_text())
@@ -194,9 +201,9 @@ class Yard:
 
 @contextmanager
 def yard_of(
-    kubernetes: ControlPlane, database_url: str, s3_url: str, folder: Path
+    kubernetes: ControlPlane, apis: ForkServer, database_url: str, s3_url: str, folder: Path
 ) -> Iterator[Yard]:
-    yard = Yard(kubernetes, database_url, s3_url, folder)
+    yard = Yard(kubernetes, apis, database_url, s3_url, folder)
     yard.open()
     try:
         yield yard

@@ -16,6 +16,7 @@ import pytest
 from trainyard_devtools.repo import ROOT
 from trainyard_schema import names
 
+from ...forking.forks import ForkServer
 from ..control_plane import ControlPlane, free_ports, program, wait_for
 from ..postgres import Postgres
 from .alerting import Alerts, alerts_of, in_state, listed, new_secret, redeliver
@@ -26,8 +27,10 @@ pytestmark = pytest.mark.component
 
 
 @pytest.fixture
-def alerts(kubernetes: ControlPlane, postgres: Postgres, tmp_path: Path) -> Iterator[Alerts]:
-    with alerts_of(kubernetes, postgres, tmp_path) as alerts:
+def alerts(
+    kubernetes: ControlPlane, apis: ForkServer, postgres: Postgres, tmp_path: Path
+) -> Iterator[Alerts]:
+    with alerts_of(kubernetes, apis, postgres, tmp_path) as alerts:
         yield alerts
 
 

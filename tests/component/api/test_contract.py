@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from trainyard_schema import names
 
+from ...forking.forks import ForkServer
 from ..control_plane import ControlPlane
 from ..object_store import S3Server
 from .replicas import Replica, Yard, token, yard_of
@@ -48,13 +49,16 @@ _NAMES = f"""
 
 @pytest.fixture(scope="module")
 def yard(
-    kubernetes: ControlPlane, database_url: str, tmp_path_factory: pytest.TempPathFactory
+    kubernetes: ControlPlane,
+    apis: ForkServer,
+    database_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Yard]:
     store = S3Server()
     version = put_version(store, age="number", plan="category")
     point(store, version.champion, version)
     folder = tmp_path_factory.mktemp("contract")
-    with yard_of(kubernetes, database_url, store.url, folder) as yard:
+    with yard_of(kubernetes, apis, database_url, store.url, folder) as yard:
         yard.model(MODEL, marked=True)
         yard.model(SPARE)
         yield yard

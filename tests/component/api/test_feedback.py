@@ -15,6 +15,7 @@ from trainyard_schema import DataSpec, ModelType, Reason, VersionKey
 from trainyard_schema.artifacts import SCHEMA
 from trainyard_schema.run import StorageConfig
 
+from ...forking.forks import ForkServer
 from ..control_plane import ControlPlane, wait_for
 from ..object_store import BUCKET
 from ..postgres import Postgres
@@ -51,9 +52,9 @@ Bucket.create = create
 
 @pytest.fixture
 def yard(
-    kubernetes: ControlPlane, database_url: str, s3: Gateway, tmp_path: Path
+    kubernetes: ControlPlane, apis: ForkServer, database_url: str, s3: Gateway, tmp_path: Path
 ) -> Iterator[Yard]:
-    with yard_of(kubernetes, database_url, s3.url, tmp_path) as yard:
+    with yard_of(kubernetes, apis, database_url, s3.url, tmp_path) as yard:
         yield yard
 
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from trainyard_api.retraining.requests import user_id
 
+from ...forking.forks import ForkServer
 from ..control_plane import ControlPlane
 from ..postgres import Postgres
 from .alerting import Alerts, alerts_of
@@ -19,8 +20,10 @@ pytestmark = pytest.mark.component
 
 
 @pytest.fixture
-def alerts(kubernetes: ControlPlane, postgres: Postgres, tmp_path: Path) -> Iterator[Alerts]:
-    with alerts_of(kubernetes, postgres, tmp_path) as alerts:
+def alerts(
+    kubernetes: ControlPlane, apis: ForkServer, postgres: Postgres, tmp_path: Path
+) -> Iterator[Alerts]:
+    with alerts_of(kubernetes, apis, postgres, tmp_path) as alerts:
         yield alerts
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from ...forking.forks import ForkServer
 from ..control_plane import ControlPlane, wait_for
 from ..object_store import BUCKET, S3Server
 from ..postgres import Postgres
@@ -23,11 +24,14 @@ NAMES = ["comparison", "factors", "probability"]
 
 @pytest.fixture(scope="module")
 def yard(
-    kubernetes: ControlPlane, database_url: str, tmp_path_factory: pytest.TempPathFactory
+    kubernetes: ControlPlane,
+    apis: ForkServer,
+    database_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Yard]:
     store = S3Server()
     folder = tmp_path_factory.mktemp("retrain")
-    with yard_of(kubernetes, database_url, store.url, folder) as yard:
+    with yard_of(kubernetes, apis, database_url, store.url, folder) as yard:
         rows = "".join(f"{number},{number % 2}\n" for number in range(19))
         store.put("datasets/small.csv", "age,churned\n" + rows)
         store.put("datasets/enough.csv", f"age,churned\n{rows}19,1\n")

@@ -11,6 +11,7 @@ import httpx
 import jwt
 import pytest
 
+from ...forking.forks import ForkServer
 from ..control_plane import ControlPlane, free_ports, program, wait_for
 from .replicas import SERVICE_TOKEN, Replica, Yard, ended, listed, retrain, token, yard_of
 
@@ -87,10 +88,13 @@ needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is no
 
 @pytest.fixture(scope="module")
 def yard(
-    kubernetes: ControlPlane, database_url: str, tmp_path_factory: pytest.TempPathFactory
+    kubernetes: ControlPlane,
+    apis: ForkServer,
+    database_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Yard]:
     folder = tmp_path_factory.mktemp("retrain-examples")
-    with yard_of(kubernetes, database_url, "http://127.0.0.1:1", folder) as yard:
+    with yard_of(kubernetes, apis, database_url, "http://127.0.0.1:1", folder) as yard:
         for name in MODELS:
             yard.model(name, marked=True)
         yield yard

@@ -7,6 +7,7 @@ import asyncpg
 import httpx
 import pytest
 
+from ...forking.forks import ForkServer
 from ..control_plane import ControlPlane, wait_for
 from .replicas import Replica, Yard, ended, listed, retrain, yard_of
 
@@ -17,10 +18,13 @@ MODELS = [f"model-{number:02}" for number in range(50)]
 
 @pytest.fixture(scope="module")
 def yard(
-    kubernetes: ControlPlane, database_url: str, tmp_path_factory: pytest.TempPathFactory
+    kubernetes: ControlPlane,
+    apis: ForkServer,
+    database_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Yard]:
     folder = tmp_path_factory.mktemp("retrain-limits")
-    with yard_of(kubernetes, database_url, "http://127.0.0.1:1", folder) as yard:
+    with yard_of(kubernetes, apis, database_url, "http://127.0.0.1:1", folder) as yard:
         for name in MODELS:
             yard.model(name)
         yield yard

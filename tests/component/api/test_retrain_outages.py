@@ -9,6 +9,7 @@ import httpx
 import pytest
 from trainyard_schema import names
 
+from ...forking.forks import ForkServer
 from ..control_plane import ControlPlane, wait_for
 from ..postgres import Postgres
 from .replicas import Replica, Yard, ended, listed, retrain, yard_of
@@ -40,10 +41,13 @@ RECORD = ("_record", "trainyard_api.retraining.service:Retraining")
 
 @pytest.fixture(scope="module")
 def yard(
-    kubernetes: ControlPlane, database_url: str, tmp_path_factory: pytest.TempPathFactory
+    kubernetes: ControlPlane,
+    apis: ForkServer,
+    database_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Yard]:
     folder = tmp_path_factory.mktemp("retrain-outages")
-    with yard_of(kubernetes, database_url, "http://127.0.0.1:1", folder) as yard:
+    with yard_of(kubernetes, apis, database_url, "http://127.0.0.1:1", folder) as yard:
         for name in ALL:
             yard.model(name, marked=True)
         yield yard
@@ -126,7 +130,7 @@ def test_a_request_that_takes_too_long(yard: Yard, replica: Replica) -> None:
 
 
 async def test_postgres_killed_in_mid_request(
-    yard: Yard, replica: Replica, kubernetes: ControlPlane, postgres: Postgres
+    yard: Yard, replica: Replica, kubernetes: ControlPlane, apis: ForkServer, postgres: Postgres
 ) -> None:
     with kubernetes.paused():
         asking = asyncio.create_task(

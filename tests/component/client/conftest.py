@@ -17,7 +17,16 @@ import pytest
 from trainyard_client import Client
 from trainyard_schema import names
 
-from ..control_plane import ADMIN, API, ControlPlane, Rest, free_ports, program, wait_until_ok
+from ...forking.forks import ForkServer
+from ..control_plane import (
+    ADMIN,
+    API,
+    ControlPlane,
+    Rest,
+    ended_politely,
+    free_ports,
+    wait_until_ok,
+)
 from ..object_store import BUCKET
 from ..s3_gateway import CREDENTIALS, Gateway, gateway, gateway_binary
 
@@ -61,8 +70,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 class Server:
     """A `trainyard-api` that can be stopped and started again at its address."""
 
-    def __init__(self, settings: dict[str, str], kubeconfig: Path, log: Path) -> None:
+    def __init__(
+        self, apis: ForkServer, settings: dict[str, str], kubeconfig: Path, log: Path
+    ) -> None:
         (port,) = free_ports(1)
+        self._apis = apis
         self.url = f"http://127.0.0.1:{port}"
         self._log = log
         self._environment = {
@@ -75,8 +87,8 @@ class Server:
         self._running = ExitStack()
 
     def start(self) -> None:
-        command = [str(_BIN / "trainyard-api")]
-        process = self._running.enter_context(program(command, self._log, env=self._environment))
+        process = self._apis.start(self._environment, self._log)
+        self._running.enter_context(ended_politely(process))
         wait_until_ok(process, f"{self.url}/readyz", self._log)
 
     def stop(self) -> None:
@@ -87,6 +99,7 @@ class Server:
 def server(
     *,
     kubernetes: ControlPlane,
+    apis: ForkServer,
     rest: Rest,
     store: Gateway,
     database_url: str,
@@ -100,7 +113,7 @@ def server(
         "S3_ENDPOINT_URL": store.url,
     }
     log = tmp_path_factory.mktemp("api") / "api.log"
-    server = Server(settings, kubernetes.kubeconfigs[API], log)
+    server = Server(apis, settings, kubernetes.kubeconfigs[API], log)
     server.start()
     yield server
     server.stop()

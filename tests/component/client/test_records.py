@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ...forking.forks import ForkServer
 from ..api.alerting import Alerts, alerts_of, in_state, new_secret
 from ..api.receiver import Answer, receiving
 from ..api.replicas import Replica, token
@@ -19,8 +20,10 @@ As = Callable[..., Done]
 
 
 @pytest.fixture
-def alerts(kubernetes: ControlPlane, postgres: Postgres, tmp_path: Path) -> Iterator[Alerts]:
-    with alerts_of(kubernetes, postgres, tmp_path) as alerts:
+def alerts(
+    kubernetes: ControlPlane, apis: ForkServer, postgres: Postgres, tmp_path: Path
+) -> Iterator[Alerts]:
+    with alerts_of(kubernetes, apis, postgres, tmp_path) as alerts:
         yield alerts
 
 

@@ -3,8 +3,6 @@
 import json
 import re
 import secrets
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,13 +12,14 @@ import httpx
 import pytest
 from trainyard_schema import TERMINAL_PHASES, TrainingJobStatus, names
 
+from ...forking.forks import Fork, ForkServer
 from ...trainer_pods import End, ended, pod_status, started
 from ..control_plane import (
     OPERATOR,
     ControlPlane,
     Rest,
+    ended_politely,
     free_ports,
-    program,
     wait_for,
     wait_until_ok,
 )
@@ -30,7 +29,7 @@ from .rbac import allow
 if TYPE_CHECKING:
     from .models import ModelLab
 
-PROGRAM = """
+PRELUDE = """
 import getpass
 def no_name():
     raise OSError("No username set in the environment")
@@ -63,11 +62,19 @@ class Lab:
     """One namespace, its operator, and TrainingJobs in it; the test plays the kubelet."""
 
     def __init__(
-        self, rest: Rest, s3: S3Server, kubeconfig: Path, namespace: str, folder: Path
+        self,
+        rest: Rest,
+        s3: S3Server,
+        operators: ForkServer,
+        kubeconfig: Path,
+        *,
+        namespace: str,
+        folder: Path,
     ) -> None:
         self.rest = rest
         self.s3 = s3
         self.namespace = namespace
+        self._operators = operators
         self._kubeconfig = kubeconfig
         self._log = folder / "operator.log"
         self._stack = ExitStack()
@@ -76,30 +83,24 @@ class Lab:
         self.jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
         self.training_jobs = f"/apis/{names.API_VERSION}/namespaces/{namespace}/{names.PLURAL}"
 
-    def start(
-        self, sabotage: str = "", *, until: str = "readyz", **environment: str
-    ) -> "subprocess.Popen[bytes]":
+    def start(self, sabotage: str = "", *, until: str = "readyz", **environment: str) -> Fork:
         """Start the operator; returns when it is ready, or at least answers (`healthz`)."""
         (self.port,) = free_ports(1)
-        process = self._stack.enter_context(
-            program(
-                [sys.executable, "-c", f"{PROGRAM}{sabotage}main.main()"],
-                self._log,
-                env={
-                    "KUBECONFIG": str(self._kubeconfig),
-                    "TRAINYARD_NAMESPACES": self.namespace,
-                    "TRAINYARD_TRAINER_IMAGE": "trainer:test",
-                    "TRAINYARD_TRAINER_SERVICE_ACCOUNT": "trainer",
-                    "TRAINYARD_S3_SECRET": "s3",
-                    "TRAINYARD_BUCKET": BUCKET,
-                    "TRAINYARD_S3_ENDPOINT_URL": self.s3.url,
-                    **CREDENTIALS,
-                    "TRAINYARD_METRICS_PORT": str(self.port),
-                    "TRAINYARD_PROGRESS_SECONDS": "1",
-                    **environment,
-                },
-            )
-        )
+        given = {
+            "KUBECONFIG": str(self._kubeconfig),
+            "TRAINYARD_NAMESPACES": self.namespace,
+            "TRAINYARD_TRAINER_IMAGE": "trainer:test",
+            "TRAINYARD_TRAINER_SERVICE_ACCOUNT": "trainer",
+            "TRAINYARD_S3_SECRET": "s3",
+            "TRAINYARD_BUCKET": BUCKET,
+            "TRAINYARD_S3_ENDPOINT_URL": self.s3.url,
+            **CREDENTIALS,
+            "TRAINYARD_METRICS_PORT": str(self.port),
+            "TRAINYARD_PROGRESS_SECONDS": "1",
+            **environment,
+        }
+        process = self._operators.start(given, self._log, PRELUDE + sabotage)
+        self._stack.enter_context(ended_politely(process))
         wait_until_ok(process, f"http://127.0.0.1:{self.port}/{until}", self._log)
         return process
 
@@ -260,27 +261,31 @@ class Lab:
         self._report(pod, ended(found, End(code, message)))
 
 
-def _lab(kubernetes: ControlPlane, s3: S3Server, folder: Path) -> Lab:
+def _lab(kubernetes: ControlPlane, s3: S3Server, operators: ForkServer, folder: Path) -> Lab:
     rest = kubernetes.rest
     namespace = f"lab-{secrets.token_hex(4)}"
     rest.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
     rest.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "trainer"}})
     allow(rest, namespace)
-    return Lab(rest, s3, kubernetes.kubeconfigs[OPERATOR], namespace, folder)
+    return Lab(
+        rest, s3, operators, kubernetes.kubeconfigs[OPERATOR], namespace=namespace, folder=folder
+    )
 
 
 @pytest.fixture
-def lab(kubernetes: ControlPlane, s3: S3Server, tmp_path: Path) -> Iterator[Lab]:
+def lab(
+    kubernetes: ControlPlane, s3: S3Server, operators: ForkServer, tmp_path: Path
+) -> Iterator[Lab]:
     """A namespace with the operator not yet running."""
-    one = _lab(kubernetes, s3, tmp_path)
+    one = _lab(kubernetes, s3, operators, tmp_path)
     yield one
     one.stop()
 
 
 @pytest.fixture
-def other(kubernetes: ControlPlane, s3: S3Server, tmp_path: Path) -> Lab:
+def other(kubernetes: ControlPlane, s3: S3Server, operators: ForkServer, tmp_path: Path) -> Lab:
     """A second namespace, which the operator of `lab` may serve too."""
-    return _lab(kubernetes, s3, tmp_path)
+    return _lab(kubernetes, s3, operators, tmp_path)
 
 
 @pytest.fixture

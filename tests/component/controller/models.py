@@ -1,7 +1,6 @@
 """Models in a Lab, and the ways of sabotage that only they know."""
 
 import secrets
-import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, TypeVar
 
 from trainyard_schema import Action, ModelStatus, Outcome, names
 
+from ...forking.forks import Fork
 from ..control_plane import wait_for
 from .conftest import Lab
 from .results import succeed
@@ -68,7 +68,7 @@ class ModelLab:
         in_half_a_day = datetime.now(UTC) + timedelta(hours=12)
         self.daily = f"{in_half_a_day.minute} {in_half_a_day.hour} * * *"
 
-    def start(self, sabotage: str = "", **environment: str) -> "subprocess.Popen[bytes]":
+    def start(self, sabotage: str = "", **environment: str) -> Fork:
         return self.lab.start(STEERED + sabotage, CLOCK=str(self._clock), **environment)
 
     def pass_time(self, **how_much: float) -> None:

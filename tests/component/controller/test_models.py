@@ -1,12 +1,12 @@
 """Models against a real API server: what is due, what is asked for, what is left out."""
 
-import subprocess
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from trainyard_schema import names
 
+from ...forking.forks import Fork
 from .models import DATA, ModelLab, killed
 from .results import succeed
 
@@ -24,7 +24,7 @@ def by_request(models: ModelLab, name: str) -> None:
     models.retrain(name, "now")
 
 
-def dies(process: "subprocess.Popen[bytes]") -> None:
+def dies(process: Fork) -> None:
     assert process.wait(timeout=30) == 9
 
 

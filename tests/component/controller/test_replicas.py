@@ -2,7 +2,6 @@
 
 import secrets
 import signal
-import subprocess
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import httpx
 import pytest
 from trainyard_schema import ModelType, names
 
+from ...forking.forks import Fork
 from ..control_plane import ControlPlane, wait_for
 from .conftest import Lab
 from .rbac import LEASE
@@ -26,7 +26,7 @@ SHORT = 3.0
 class Replica:
     """One of several processes."""
 
-    process: "subprocess.Popen[bytes]"
+    process: Fork
     port: int
 
     @property

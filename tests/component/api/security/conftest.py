@@ -3,8 +3,6 @@
 import json
 import os
 import secrets
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,7 +14,8 @@ import httpx
 import jwt
 import pytest
 
-from ...control_plane import free_ports, program, wait_until_ok
+from ....forking.forks import Fork, ForkServer
+from ...control_plane import ended_politely, free_ports, wait_until_ok
 
 SECRET = secrets.token_hex(32)
 SERVICE_TOKEN = secrets.token_hex(32)
@@ -27,7 +26,7 @@ PASSWORD = secrets.token_hex(16)
 class Server:
     """A running `trainyard-api`."""
 
-    process: "subprocess.Popen[bytes]"
+    process: Fork
     port: int
     log: Path
 
@@ -48,7 +47,7 @@ Start = Callable[..., Server]
 
 
 @pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+def start(apis: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Start a server with these settings; one that is None is left out."""
     with ExitStack() as stack:
 
@@ -56,9 +55,8 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
             folder = tmp_path_factory.mktemp("api")
             (port,) = free_ports(1)
             log = folder / "api.log"
-            command = [str(Path(sys.executable).with_name("trainyard-api"))]
             environment = _environment(folder, PORT=str(port), **settings)
-            process = stack.enter_context(program(command, log, env=environment))
+            process = stack.enter_context(ended_politely(apis.start(environment, log)))
             server = Server(process, port, log)
             wait_until_ok(process, f"{server.url}/healthz", log)
             return server

@@ -1,4 +1,4 @@
-"""Operators as processes that start in a tenth of a second: see `fork_server`."""
+"""Programs as processes that start in a tenth of a second: see `server`."""
 
 import json
 import os
@@ -9,9 +9,10 @@ import sys
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 
-_SERVER = Path(__file__).with_name("fork_server.py")
+_SERVER = Path(__file__).with_name("server.py")
 
 
 class Fork:
@@ -24,7 +25,9 @@ class Fork:
 
     def send_signal(self, number: int) -> None:
         if not self.ended.done():
-            os.kill(self.pid, number)
+            # Its end may be known to its parent only.
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
@@ -36,17 +39,23 @@ class Fork:
         return self.ended.result() if self.ended.done() else None
 
     def wait(self, timeout: float | None = None) -> int:
-        return self.ended.result(timeout)
+        """As the one of `subprocess.Popen`."""
+        try:
+            return self.ended.result(timeout)
+        except TimeoutError:
+            raise subprocess.TimeoutExpired(f"fork {self.pid}", timeout or 0) from None
 
 
 class ForkServer:
-    """Starts operators. Closing it ends those that still run."""
+    """Starts processes of one program. Closing it ends those that still run."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str) -> None:
+        """`module` has the program's `main`."""
         self._server = subprocess.Popen(
-            [sys.executable, "-P", str(_SERVER)],
+            [sys.executable, "-P", str(_SERVER), module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env={},  # each process is given all of its own
             text=True,
         )
         self._asking = threading.Lock()
@@ -68,13 +77,13 @@ class ForkServer:
             fork.ended.set_result(-signal.SIGKILL)
 
     def start(self, environment: Mapping[str, str], log: Path, prelude: str = "") -> Fork:
-        """Start an operator; returns as soon as its process is there."""
+        """Start one; returns as soon as its process is there."""
         order = {"environment": dict(environment), "log": str(log), "prelude": prelude}
         assert self._server.stdin is not None
         with self._asking:
             self._server.stdin.write(json.dumps(order) + "\n")
             self._server.stdin.flush()
-            return self._started.get(timeout=30)
+            return self._started.get(timeout=90)
 
     def close(self) -> None:
         assert self._server.stdin is not None
