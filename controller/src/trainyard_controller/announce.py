@@ -30,8 +30,6 @@ def announcement(before: TrainingJobStatus, after: TrainingJobStatus) -> Announc
     A success tells nothing that is not in the status, and an Event would be a write for every run.
     """
     message = after.message or ""
-    if after.phase is Phase.SUCCEEDED:
-        return None
     if after.phase in TERMINAL_PHASES:
         return _end(after)
     if len(after.oom_retries or []) > len(before.oom_retries or []):
@@ -46,8 +44,10 @@ def announcement(before: TrainingJobStatus, after: TrainingJobStatus) -> Announc
     return None
 
 
-def _end(status: TrainingJobStatus) -> Announcement:
+def _end(status: TrainingJobStatus) -> Announcement | None:
     message = status.message or ""
+    if status.phase is Phase.SUCCEEDED:
+        return None
     if status.phase is Phase.FAILED:
         return Announcement(type="Warning", reason="Failed", message=f"{status.reason}: {message}")
     return Announcement(type="Normal", reason=str(status.phase), message=message)
