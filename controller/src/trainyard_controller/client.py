@@ -21,7 +21,7 @@ from trainyard_controller.resources import resource_of
 Document = dict[str, Any]
 
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
-PAGE_SIZE = 200
+PAGE_SIZE = 50
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 

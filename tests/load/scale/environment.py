@@ -72,7 +72,7 @@ def environment(folder: Path, case: Case, *, fake_nodes: bool = True) -> Iterato
     store_program = gateway_binary(folder / "go-build-s3.log")
     with ExitStack() as stack:
         plane = stack.enter_context(
-            control_plane(program, folder, manager_flags=case.manager_flags)
+            control_plane(program, folder, manager_flags=case.manager_flags, audited=False)
         )
         for crd in (custom_resource_definition(), model_custom_resource_definition()):
             plane.rest.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
