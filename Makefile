@@ -25,7 +25,7 @@ test: install ## Run every test; brings a cluster up where a test needs one
 ifdef ARGS
 	@.venv/bin/pytest $(ARGS)
 else
-	@.venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not ($(ONE_BY_ONE))"
+	@.venv/bin/pytest -n 5 --dist loadfile --no-loadscope-reorder -m "not ($(ONE_BY_ONE))"
 	@.venv/bin/pytest -m "$(ONE_BY_ONE)"
 endif
 

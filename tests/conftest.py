@@ -23,17 +23,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Unit, component, lifecycle, cluster: the cheap failures show first.
 
     Lifecycle tests bring clusters of their own up and down, so they run before the shared one.
-    Where several workers run tests, they come first of all, since one worker has them to the end.
+    Several workers go the other way: what takes long comes first, what is short fills the gaps.
     """
-    shared = hasattr(config, "workerinput")
 
     def rank(item: pytest.Item) -> int:
         for place, marker in enumerate(_ORDER, start=1):
             if item.get_closest_marker(marker):
-                return -1 if shared and marker == "lifecycle" else place
+                return place
         return 0
 
-    items.sort(key=rank)
+    items.sort(key=rank, reverse=hasattr(config, "workerinput"))
 
 
 Aloud = Callable[[], AbstractContextManager[None]]

@@ -19,8 +19,8 @@ LAST_WORDS_SECONDS = 4.0
 """How much later than a listing the watch may tell how a pod ended."""
 
 
-def _is_news(known: Document | None, fresh: Document) -> bool:
-    """Watches repeat and reorder: what is older than what is known is no news."""
+def _is_newer(known: Document | None, fresh: Document) -> bool:
+    """Whether it is not older than what is known: watches repeat and reorder."""
     if known is None or known["metadata"]["uid"] != fresh["metadata"]["uid"]:
         return True
     return _version(fresh) > _version(known)
@@ -28,6 +28,16 @@ def _is_news(known: Document | None, fresh: Document) -> bool:
 
 def _version(document: Document) -> int:
     return int(document["metadata"]["resourceVersion"])
+
+
+def _says_more(known: Document | None, fresh: Document) -> bool:
+    """Whether anything has changed that is kept. Of a run's events, a third changes nothing else
+    than counts, finalizers and the version.
+    """
+    if known is None:
+        return True
+    version = {"resourceVersion": fresh["metadata"]["resourceVersion"]}
+    return {**known, "metadata": known["metadata"] | version} != fresh
 
 
 class Cache:
@@ -132,11 +142,13 @@ class Cache:
     def put_job(self, document: Document) -> bool:
         """Take note of a Job."""
         name = document["metadata"]["name"]
-        if not _is_news(self._jobs.get(name), document):
+        known = self._jobs.get(name)
+        if not _is_newer(known, document):
             return False
         finished = self._has_finished(owner_uid(document))
-        self._jobs[name] = slim_finished_job(document) if finished else slim_job(document)
-        return True
+        fresh = slim_finished_job(document) if finished else slim_job(document)
+        self._jobs[name] = fresh
+        return _says_more(known, fresh)
 
     def drop_job(self, name: str, uid: str) -> bool:
         """Take note that a Job is gone."""
@@ -159,11 +171,12 @@ class Cache:
         owner, pod_uid = owner_uid(document), document["metadata"]["uid"]
         if owner is None or self._has_finished(owner) or pod_uid in self._gone_pods.get(owner, {}):
             return False
-        known = self._pods.setdefault(owner, {})
-        if not _is_news(known.get(pod_uid), document):
+        siblings = self._pods.setdefault(owner, {})
+        known = siblings.get(pod_uid)
+        if not _is_newer(known, document):
             return False
-        known[pod_uid] = slim_pod(document)
-        return True
+        fresh = siblings[pod_uid] = slim_pod(document)
+        return _says_more(known, fresh)
 
     def drop_pod(self, document: Document) -> bool:
         """Take note that a pod is gone, and of how it looked in the end.

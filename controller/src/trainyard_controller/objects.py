@@ -194,11 +194,13 @@ def _slim_metadata(document: Document) -> Document:
 
 
 def slim_job(document: Document) -> Document:
-    """A Job without its pod template and managed fields."""
+    """A Job without its pod template, managed fields, and counts of pods: those are known."""
+    status = document.get("status") or {}
+    kept = ("conditions", "startTime", "completionTime", "failedIndexes")
     return {
         "metadata": _slim_metadata(document),
         "spec": {"suspend": document["spec"].get("suspend", False)},
-        "status": document.get("status") or {},
+        "status": {name: status[name] for name in kept if name in status},
     }
 
 

@@ -115,10 +115,11 @@ def measure(env: Environment, case: Case, peer: peers.Peer | None = None) -> Fig
     with operator(env.plane, env.settings, log) as running, step(f"{case}: TrainingJobs"):
         wait_until_ready(running, log)
         ours = load(env, case, env.training_jobs, [running.pid])
-        writes = running.metrics().writes
+        told = running.metrics()
     figures = ours.figures(bare) | _bare_figures(bare)
-    figures["api_writes_per_job"] = round(writes.total() / case.count, 2)
-    figures["api_writes"] = dict(writes)
+    figures["reconciles_per_job"] = round(told.reconciliations / case.count, 2)
+    figures["api_writes_per_job"] = round(told.writes.total() / case.count, 2)
+    figures["api_writes"] = dict(told.writes)
     with step(f"{case}: restarts with {case.count} finished"):
         figures |= _restarted(env, case)
     if peer is not None:

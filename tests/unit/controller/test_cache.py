@@ -32,6 +32,18 @@ def test_what_is_repeated_or_late_is_no_news() -> None:
     assert cache.put_job(job(version=1000, suspend=True))
 
 
+def test_what_is_newer_and_says_nothing_else_is_no_news() -> None:
+    cache = filled()
+    counted = job(version=201)
+    counted["status"] |= {"active": 1, "ready": 1}
+    assert not cache.put_job(counted)
+    assert not cache.put_job(job(version=200, suspend=True)), "it is older than what is known"
+    unbound = running(version=301)
+    unbound["metadata"]["finalizers"] = []
+    assert not cache.put_pod(unbound)
+    assert cache.put_pod(terminated(0, "done", version=302))
+
+
 def test_jobs_and_pods_find_their_training_job() -> None:
     cache = filled()
     assert cache.key_of(job()) == KEY
@@ -167,5 +179,5 @@ def test_of_a_finished_run_only_what_its_removal_needs_is_kept() -> None:
     metadata = job()["metadata"]
     kept = {"name": JOB_NAME, "uid": metadata["uid"], "labels": {names.UID_LABEL: UID}}
     assert cache.job(training_job) == {"metadata": {**kept, "resourceVersion": "200"}}
-    assert cache.put_job(job(version=902))
+    assert not cache.put_job(job(version=902))
     assert cache.job(training_job) == {"metadata": {**kept, "resourceVersion": "902"}}
