@@ -139,10 +139,11 @@ def test_a_bound_far_out_needs_more_replicates(confidence: float, count: int) ->
 def test_a_large_holdout_takes_seconds_and_megabytes(name: str) -> None:
     truth, new = _made(Task.BINARY, 60_000, 1.0)
     _, old = _made(Task.BINARY, 60_000, 1.2)
-    tracemalloc.start()
     since = time.process_time()
     assert _bound(Task.BINARY, name, truth, new, old) > 0
-    seconds, (_, peak) = time.process_time() - since, tracemalloc.get_traced_memory()
+    assert time.process_time() - since < 10  # 2 s where it was measured
+    tracemalloc.start()  # it takes longer then
+    _bound(Task.BINARY, name, truth, new, old)
+    _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert seconds < 10  # 2 s where it was measured
     assert peak < 32e6
