@@ -31,9 +31,7 @@ def _version(document: Document) -> int:
 
 
 def _says_more(known: Document | None, fresh: Document) -> bool:
-    """Whether anything has changed that is kept. Of a run's events, a third changes nothing else
-    than counts, finalizers and the version.
-    """
+    """Whether anything has changed that is kept, and not only counts, finalizers or the version."""
     if known is None:
         return True
     version = {"resourceVersion": fresh["metadata"]["resourceVersion"]}
