@@ -102,17 +102,23 @@ async def test_noise_is_refused_and_breaks_nothing(magic: bytes) -> None:
         await check(magic + random.Random(7).randbytes(100_000))
 
 
-def _environment_of_the_only_child() -> bytes:
-    [child] = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return Path(f"/proc/{child}/environ").read_bytes()
+def _children() -> set[str]:
+    """The processes that this one has started, servers of other tests among them."""
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+
+def _environment(process: str) -> bytes:
+    return Path(f"/proc/{process}/environ").read_bytes()
 
 
 async def test_the_process_that_parses_knows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     seen: list[bytes] = []
+    before = _children()
 
     async def read(offset: int, length: int) -> bytes:
-        seen.append(_environment_of_the_only_child())
+        [child] = _children() - before
+        seen.append(_environment(child))
         return b"a\n1\n"[offset : offset + length]
 
     await Checks().run(4, read)
