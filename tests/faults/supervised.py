@@ -16,12 +16,13 @@ CRASH_SECONDS = 0.5
 """How long it stays away when it has ended by itself."""
 
 BRISK = """
-from trainyard_controller import cache, jobs, reconcile, recorder
+from trainyard_controller import cache, failed_creates, jobs, reconcile, recorder
 for module, name, seconds in (
     (recorder, "SETTLE_SECONDS", 0.2),
     (reconcile, "STOPPING_LOOK_SECONDS", 0.5),
     (jobs, "POD_GRACE_SECONDS", 1.0),
     (jobs, "REFUSED_RETRY_SECONDS", 2.0),
+    (failed_creates, "SHARED_SECONDS", 0.5),
     (cache, "LAST_WORDS_SECONDS", 0.5),
 ):
     assert getattr(module, name) > seconds, name

@@ -9,6 +9,7 @@ from trainyard_schema import RunConfig, TrainingJobSpec
 from trainyard_controller import pods
 from trainyard_controller.cache import Cache
 from trainyard_controller.errors import ConflictError, RefusedError
+from trainyard_controller.failed_creates import FailedCreates
 from trainyard_controller.job import build_job
 from trainyard_controller.kube import Api
 from trainyard_controller.objects import Document, Key, TrainingJob, parse_time, utc_now
@@ -55,6 +56,7 @@ class Jobs:
         self._admission = admission
         self._settings = settings
         self._now = now
+        self._failed_creates = FailedCreates(api.list_failed_creates)
         self._refusals: dict[str, Problem] = {}
         self._inherited: set[str] = set()
 
@@ -222,7 +224,7 @@ class Jobs:
             self._queue.add_after(training_job.key, POD_GRACE_SECONDS - waited + 0.5)
             return self._refusals.get(uid)
         self._queue.add_after(training_job.key, REFUSED_RETRY_SECONDS)
-        told = await self._api.list_failed_creates(training_job.namespace, job["metadata"]["uid"])
+        told = await self._failed_creates.of(training_job.namespace, job["metadata"]["uid"])
         refusal = pod_refusal(told, since=since)
         if refusal is None:
             self._refusals.pop(uid, None)

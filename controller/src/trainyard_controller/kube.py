@@ -91,10 +91,10 @@ class Api(Client):
         selector = f"{_OURS},{names.UID_LABEL}={uid}"
         return await self._list(_pods(namespace), labelSelector=selector)
 
-    async def list_failed_creates(self, namespace: str, job_uid: str) -> list[Document]:
-        """The Events by which the Job controller tells that it could not create a pod of a Job."""
+    async def list_failed_creates(self, namespace: str) -> list[Document]:
+        """The Events by which the Job controller tells that it could not create a pod."""
         return await self._list(
-            _events(namespace), fieldSelector=f"involvedObject.uid={job_uid},reason=FailedCreate"
+            _events(namespace), fieldSelector="involvedObject.kind=Job,reason=FailedCreate"
         )
 
     def priority_classes(self) -> AsyncIterator[Document]:
