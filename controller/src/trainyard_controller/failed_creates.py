@@ -1,7 +1,6 @@
 """The Events by which the Job controller tells that it could not create a pod."""
 
 import asyncio
-import math
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,16 +26,17 @@ class FailedCreates:
         self._read = read
         self._clock = clock
         self._reading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._read_at: dict[str, float] = {}
-        self._known: dict[str, dict[str, list[Document]]] = {}
+        self._listings: dict[str, tuple[float, dict[str, list[Document]]]] = {}
+        """When each namespace was listed last, and what was found, by the uid of its Job."""
 
     async def of(self, namespace: str, job_uid: str) -> Sequence[Document]:
         """Those about the Job with this uid, as they were a few seconds ago or later."""
         async with self._reading[namespace]:
             asked = self._clock()
-            if asked - self._read_at.get(namespace, -math.inf) >= SHARED_SECONDS:
+            last = self._listings.get(namespace)
+            if last is None or asked - last[0] >= SHARED_SECONDS:
                 found: dict[str, list[Document]] = {}
                 for event in await self._read(namespace):
                     found.setdefault(event["involvedObject"]["uid"], []).append(event)
-                self._known[namespace], self._read_at[namespace] = found, asked
-        return self._known[namespace].get(job_uid, [])
+                last = self._listings[namespace] = asked, found
+        return last[1].get(job_uid, [])
