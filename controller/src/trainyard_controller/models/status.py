@@ -16,6 +16,7 @@ from trainyard_schema import (
 from trainyard_schema.artifacts import champion_key
 
 from trainyard_controller.conditions import Conditions
+from trainyard_controller.models.history import turn
 from trainyard_controller.models.objects import Model
 from trainyard_controller.models.plan import Plan
 from trainyard_controller.objects import TrainingJob
@@ -121,17 +122,19 @@ def _set_published(
 
 
 def _last_run(before: RunSummary | None, runs: Sequence[TrainingJob]) -> RunSummary | None:
-    known = [_summary(run) for run in runs]
+    known = [_summary(max(runs, key=turn))] if runs else []
     if before is not None and before.name not in {run.name for run in runs}:
-        known.append(_gone(before))
-    # Of two that were created within one second, the one that goes on is the later one.
+        known.insert(0, _gone(before))
+    # Of two that were created within one second, the one that goes on is the later one, else that
+    # which was the last before it was deleted.
     return max(known, key=lambda run: (run.start_time, run.completion_time is None), default=None)
 
 
 def _last_successful_run(
     before: SuccessfulRun | None, runs: Sequence[TrainingJob]
 ) -> SuccessfulRun | None:
-    known = [_success(run) for run in runs if run.status.phase is Phase.SUCCEEDED]
+    succeeded = [run for run in runs if run.status.phase is Phase.SUCCEEDED]
+    known = [_success(max(succeeded, key=turn))] if succeeded else []
     if before is not None:
         known.append(before)
     return max(known, key=lambda run: run.start_time, default=None)

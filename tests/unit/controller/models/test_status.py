@@ -158,6 +158,32 @@ def test_of_two_created_within_a_second_the_one_that_goes_on_is_the_last() -> No
         assert status.last_run.name == "churn-3"
 
 
+def test_of_two_that_ended_within_a_second_the_one_that_ended_last_is_the_last() -> None:
+    moment = "2026-11-23T04:00:00Z"
+    end = {"completionTime": moment}
+    first = run("churn-9", moment, "Succeeded", version=201, status=end)
+    second = run("churn-2", moment, "Succeeded", version=1000, status=end)
+    for runs in ([first, second], [second, first]):
+        status = model_status(model(), runs, Plan(), NOW)
+        assert status.last_run is not None
+        assert status.last_successful_run is not None
+        assert (status.last_run.name, status.last_successful_run.name) == ("churn-2", "churn-2")
+        limits = HistoryLimits(succeeded=1)
+        assert [one.name for one in beyond_limits(runs, limits)] == ["churn-9"]
+
+
+def test_the_last_run_stays_the_last_when_it_is_deleted() -> None:
+    moment = "2026-11-23T04:00:00Z"
+    end = {"completionTime": moment}
+    first = run("churn-9", moment, "Succeeded", version=201, status=end)
+    second = run("churn-2", moment, "Failed", version=1000, status=end)
+    before = model_status(model(), [first, second], Plan(), NOW)
+    status = model_status(model(status=before.to_dict()), [first], Plan(), NOW)
+    assert status.last_run == before.last_run
+    assert status.last_run is not None
+    assert status.last_run.name == "churn-2"
+
+
 def test_conditions_turn_and_keep_the_time_of_their_turn() -> None:
     problem = Problem(reason="InvalidSpec", message="spec.schedule: Bad hour")
     first = model_status(model(schedule="x", suspend=True), [], Plan(), NOW, problem=problem)
