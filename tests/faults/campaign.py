@@ -135,6 +135,7 @@ def run(world: World, *, seed: str, seconds: float) -> Report:
         name = f"reference-{kind}"
         _do(world, Act(0.0, name, "submit"))
         world.until("Succeeded", "Failed", name=name)
+        world.settle()
         references[kind] = _alone(world, name)
     todo = acts(seed, seconds)
     faults = _trouble(world, todo, seed, seconds)

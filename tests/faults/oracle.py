@@ -48,7 +48,7 @@ class Witness:
 
     def _see_job(self, document: Document, *, gone: bool) -> None:
         metadata = document["metadata"]
-        owner = _controller(document)
+        owner = controller(document)
         jobs = self._jobs.setdefault(owner, {})
         if gone or "deletionTimestamp" in metadata:
             jobs.pop(metadata["uid"], None)
@@ -58,7 +58,8 @@ class Witness:
             self.violations.append(f"{owner} has several Jobs at once: {sorted(jobs.values())}")
 
 
-def _controller(document: Document) -> str:
+def controller(document: Document) -> str:
+    """The uid of the object's controller; empty where it has none."""
     owners = document["metadata"].get("ownerReferences") or []
     return next((owner["uid"] for owner in owners if owner.get("controller")), "")
 
@@ -70,8 +71,8 @@ def orphans(
     job_list = list(jobs)
     parents = {one["metadata"]["uid"] for one in training_jobs}
     job_uids = {one["metadata"]["uid"] for one in job_list}
-    lost = [one for one in job_list if _controller(one) not in parents]
-    lost += [one for one in pods if _controller(one) not in job_uids]
+    lost = [one for one in job_list if controller(one) not in parents]
+    lost += [one for one in pods if controller(one) not in job_uids]
     return [one["metadata"]["name"] for one in lost]
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from trainyard_schema import TERMINAL_PHASES, TrainingJobStatus, names
+from trainyard_controller.outcome import finished_condition
+from trainyard_schema import TERMINAL_PHASES, Phase, TrainingJobStatus, names
 
 from ..component.control_plane import ADMIN, OPERATOR, ControlPlane, wait_for
 from ..component.controller.rbac import allow
@@ -19,7 +20,7 @@ from . import node as nodes
 from .background import Background
 from .injection import Request
 from .node import Node, Plan
-from .oracle import Told, Witness, difference, end_state, orphans, told
+from .oracle import Told, Witness, controller, difference, end_state, orphans, told
 from .supervised import Operator
 from .upstream import Document, Upstream
 
@@ -250,13 +251,30 @@ class World:
         return orphans(self.rest.items(self.training_jobs), self.rest.items(self.jobs), self.pods())
 
     def settle(self) -> None:
-        """Wait until the operators have written nothing for a moment."""
+        """Wait until the operators have written nothing for a moment, and the Jobs have ended too.
+
+        A success is told when its pods have succeeded, which the Job says later.
+        """
         deadline = time.monotonic() + BOUND_SECONDS
         written = -1
         while written != (latest := len(self.writes)):
             assert time.monotonic() < deadline, f"the operators write and write\n{self.log}"
             written = latest
             time.sleep(QUIET_SECONDS)
+        self.wait("the Jobs have ended too", lambda: not self._late_jobs())
+
+    def _late_jobs(self) -> list[str]:
+        """The Jobs of successes that have yet to end."""
+        succeeded = {
+            one["metadata"]["uid"]
+            for one in self.rest.items(self.training_jobs)
+            if one.get("status", {}).get("phase") == Phase.SUCCEEDED
+        }
+        return [
+            _name(job)
+            for job in self.rest.items(self.jobs)
+            if controller(job) in succeeded and finished_condition(job) is None
+        ]
 
     def converge(self, expected: dict[str, Any], bound: float = BOUND_SECONDS) -> None:
         """Hold the end against that of a run without faults."""

@@ -154,6 +154,13 @@ class Observation:
         settled = with_pod | self.failed | set(self.uploaded)
         return [kind for kind in self.model_types if kind not in settled]
 
+    @property
+    def uncompleted(self) -> list[ModelType]:
+        """The model types of the present Job without a pod that succeeded: others may follow."""
+        succeeded = (pod for pod in self.all_pods if pods.has_succeeded(pod))
+        completed = {pods.model_type(pod, self.spec) for pod in succeeded}
+        return [kind for kind in self.model_types if kind not in completed]
+
     @cached_property
     def causes(self) -> dict[ModelType, Problem]:
         """Why the missing model types failed last, as far as it is known."""
@@ -221,6 +228,11 @@ class Observation:
     def starts(self) -> list[datetime]:
         """When each attempt started, in order."""
         return sorted(start for pod in self.all_pods if (start := pods.started_at(pod)) is not None)
+
+    @property
+    def ends(self) -> list[datetime]:
+        """When each attempt ended."""
+        return [end for pod in self.all_pods if (end := pods.ended_at(pod)) is not None]
 
     @cached_property
     def failures(self) -> list[PodFailure]:

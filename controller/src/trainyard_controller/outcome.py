@@ -63,9 +63,17 @@ def _saved_message(model: ModelVersion) -> str:
     return f"saved partial version {model.version} of {model.model_type}"
 
 
-def _success_message(seen: Observation) -> str:
+def _success(seen: Observation, otherwise: datetime) -> Outcome:
+    """The end of a run that has all it should have, when the last of its pods ended.
+
+    `otherwise` is the time where no such pod is known any more.
+    """
     parts = [uploaded_message(seen.models), verdicts.summary(seen.verdicts)]
-    return "; ".join(filter(None, parts))[:MESSAGE_LENGTH]
+    return Outcome(
+        phase=Phase.SUCCEEDED,
+        message="; ".join(filter(None, parts))[:MESSAGE_LENGTH],
+        completion_time=max(seen.ends, default=otherwise),
+    )
 
 
 def _end(seen: Observation) -> Outcome | None:
@@ -73,8 +81,7 @@ def _end(seen: Observation) -> Outcome | None:
         return _end_of_job(seen, seen.job)
     name = seen.training_job.status.job_name
     if not seen.missing:
-        message = _success_message(seen)
-        return Outcome(phase=Phase.SUCCEEDED, message=message, completion_time=seen.now)
+        return _success(seen, seen.now)
     if seen.spec.cancel:
         if seen.pods:
             return None
@@ -91,11 +98,12 @@ def _end(seen: Observation) -> Outcome | None:
 def _end_of_job(seen: Observation, job: Document) -> Outcome | None:
     condition = finished_condition(job)
     if condition is None:
-        return None
+        # Of pods that have succeeded nothing more can come, and a busy Job controller may be
+        # minutes late to say so.
+        return None if seen.missing or seen.uncompleted else _success(seen, seen.now)
     time = parse_time(job["status"].get("completionTime") or condition["lastTransitionTime"])
     if not seen.missing:
-        message = _success_message(seen)
-        return Outcome(phase=Phase.SUCCEEDED, message=message, completion_time=time)
+        return _success(seen, time)
     if condition.get("reason") == "DeadlineExceeded":
         return _failure(seen, time, _deadline(seen))
     return _failure(seen, time, None if seen.causes else _without_a_trace(seen, condition))

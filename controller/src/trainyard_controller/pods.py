@@ -112,10 +112,21 @@ def is_running(pod: Document) -> bool:
     return _state(pod, "running") is not None
 
 
+def has_succeeded(pod: Document) -> bool:
+    """Whether it counts as a success of its Job."""
+    return bool(pod["status"].get("phase") == "Succeeded")
+
+
 def started_at(pod: Document) -> datetime | None:
     """When its trainer started; None if it has not."""
     state = _state(pod, "running") or _state(pod, "terminated")
     text = state.get("startedAt") if state else None
+    return parse_time(text) if text else None
+
+
+def ended_at(pod: Document) -> datetime | None:
+    """When its trainer ended; None if it has not, or never started."""
+    text = (_state(pod, "terminated") or {}).get("finishedAt")
     return parse_time(text) if text else None
 
 

@@ -20,8 +20,6 @@ from trainyard_controller.workqueue import WorkQueue
 
 SETTLE_SECONDS = 2.0
 """How long a change that can wait is kept back, for a greater one may follow."""
-ENDING_SECONDS = 30.0
-"""The same where every version is there: then follows the end, as soon as the Job has its own."""
 FIRST_SECONDS = 1.0
 """How long the news of a new Job is kept back: by then its pod may run, which is greater news."""
 
@@ -104,8 +102,7 @@ class Recorder:
             return self._noticed.setdefault(key, now) + SETTLE_SECONDS - now
         if _matters(before, after):
             return 0.0
-        patience = ENDING_SECONDS if _is_uploaded(after) else SETTLE_SECONDS
-        settled = self._noticed.setdefault(key, now) + patience
+        settled = self._noticed.setdefault(key, now) + SETTLE_SECONDS
         written = self._written.get(key)
         due = settled if written is None else max(settled, written + self._interval)
         return due - now
@@ -124,14 +121,6 @@ class Recorder:
         announced = announcement(before, status)
         told = [*news, *([announced] if announced else [])]
         await post_events(self._api, training_job, told, self._now(), instance=self._instance)
-
-
-def _is_uploaded(status: TrainingJobStatus) -> bool:
-    """Whether the version of each model type is there."""
-    return any(
-        condition.type is ConditionType.MODEL_UPLOADED and condition.status == "True"
-        for condition in status.conditions
-    )
 
 
 def _matters(before: TrainingJobStatus, after: TrainingJobStatus) -> bool:

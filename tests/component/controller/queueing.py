@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from trainyard_schema import QueuePlace, names
+from trainyard_schema import TERMINAL_PHASES, QueuePlace, names
 
 from ..control_plane import Rest, wait_for
 from .conftest import Lab
 from .results import result
 
+ALL_TRAINING_JOBS = f"/apis/{names.GROUP}/{names.VERSION}/{names.PLURAL}"
 PROMPT = """
 from trainyard_controller.queue import admission
 admission.TELL_SECONDS = 0.3
@@ -50,7 +51,7 @@ def next_second() -> None:
 
 
 def is_over(job: dict[str, Any]) -> bool:
-    """Whether a Job takes no slot: it has ended, or is suspended."""
+    """Whether a Job takes no slot by itself: it has ended, or is suspended."""
     conditions = job.get("status", {}).get("conditions", [])
     ended = any(c["type"] in ("Complete", "Failed") and c["status"] == "True" for c in conditions)
     return ended or bool(job["spec"].get("suspend"))
@@ -58,21 +59,29 @@ def is_over(job: dict[str, Any]) -> bool:
 
 @dataclass
 class Jobs:
-    """Every change of a Job in some namespaces, in the order in which they came about."""
+    """Every change of a Job or TrainingJob in some namespaces.
+
+    A run has a slot from the Job's creation to its own end, which may come before the Job's.
+    """
 
     namespaces: frozenset[str]
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def _going(self) -> Iterator[set[tuple[str, str]]]:
         going: set[tuple[str, str]] = set()
-        for event in list(self.events):
-            metadata = event["object"]["metadata"]
+        ended: set[tuple[str, str]] = set()
+        for event in sorted(self.events, key=_version):
+            document, metadata = event["object"], event["object"]["metadata"]
             if metadata["namespace"] not in self.namespaces:
                 continue
-            key = (metadata["namespace"], metadata["name"])
-            over = event["type"] == "DELETED" or is_over(event["object"])
-            (going.discard if over else going.add)(key)
-            yield set(going)
+            if document["kind"] == names.KIND:
+                if document.get("status", {}).get("phase") in TERMINAL_PHASES:
+                    ended.add((metadata["namespace"], metadata["uid"]))
+            else:
+                key = (metadata["namespace"], metadata["labels"][names.UID_LABEL])
+                over = event["type"] == "DELETED" or is_over(document)
+                (going.discard if over else going.add)(key)
+            yield going - ended
 
     @property
     def most(self) -> int:
@@ -88,34 +97,43 @@ class Jobs:
     @property
     def created(self) -> list[str]:
         """The uids of all Jobs."""
-        return [e["object"]["metadata"]["uid"] for e in self.events if e["type"] == "ADDED"]
+        return [
+            event["object"]["metadata"]["uid"]
+            for event in self.events
+            if event["type"] == "ADDED" and event["object"]["kind"] == "Job"
+        ]
+
+
+def _version(event: dict[str, Any]) -> int:
+    return int(event["object"]["metadata"]["resourceVersion"])
 
 
 @contextmanager
 def watched(rest: Rest, *namespaces: str) -> Iterator[Jobs]:
-    """Follow the Jobs of these namespaces by one watch, which misses nothing."""
-    path, jobs, over = "/apis/batch/v1/jobs", Jobs(frozenset(namespaces)), threading.Event()
-    query = {
-        "labelSelector": f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}",
-        "timeoutSeconds": "1",
-    }
-    listed = rest.get(path, limit="1")
-    assert listed is not None
-    version = listed["metadata"]["resourceVersion"]
+    """Follow the Jobs and TrainingJobs of these namespaces by watches, which miss nothing."""
+    jobs, over = Jobs(frozenset(namespaces)), threading.Event()
 
-    def follow(version: str) -> None:
+    def follow(path: str, version: str, **query: str) -> None:
         while not over.is_set():
-            for event in rest.watch(path, resourceVersion=version, **query):
+            for event in rest.watch(path, resourceVersion=version, timeoutSeconds="1", **query):
                 jobs.events.append(event)
                 version = event["object"]["metadata"]["resourceVersion"]
 
-    thread = threading.Thread(target=follow, args=(version,))
-    thread.start()
+    ours = {"labelSelector": f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"}
+    threads = []
+    for path, query in (("/apis/batch/v1/jobs", ours), (ALL_TRAINING_JOBS, {})):
+        listed = rest.get(path, limit="1")
+        assert listed is not None
+        first = (path, listed["metadata"]["resourceVersion"])
+        threads.append(threading.Thread(target=follow, args=first, kwargs=query))
+    for thread in threads:
+        thread.start()
     try:
         yield jobs
     finally:
         over.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
 
 
 def end_whatever_runs(*labs: Lab) -> None:

@@ -1,5 +1,6 @@
 """What happened to each run, by the harness's own clock, and what follows from it."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -62,11 +63,11 @@ class Record:
 
     @property
     def status_lag(self) -> dict[str, float] | None:
-        """Milliseconds from the Job's end to that of the run."""
+        """Milliseconds from the Job's end to that of the run; 0 where the run's came first."""
         return milliseconds(
             [
-                self.ends[name][1] - moment
-                for name, moment in self.job_ended.items()
+                max(0.0, self.ends[name][1] - self.job_ended.get(name, math.inf))
+                for name in self.job_seen
                 if self.fates[name] != CANCELLED
             ]
         )

@@ -151,7 +151,8 @@ def terminated(
         "startedAt": "2026-11-23T09:00:05Z",
         "finishedAt": at,
     }
-    return pod(index, phase="Failed" if code else "Succeeded", state={"terminated": state}, **more)
+    phase = "Failed" if code else "Succeeded"
+    return pod(index, state={"terminated": state}, **{"phase": phase, **more})
 
 
 def version_of(kind: ModelType) -> dict[str, Any]:

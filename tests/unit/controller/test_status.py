@@ -224,8 +224,8 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
             **RUNNING,
             "phase": "Succeeded",
             "message": "uploaded xgboost",
-            "completionTime": "2026-11-23T09:04:00Z",
-            "progress": {"percent": 100, "updatedAt": "2026-11-23T09:04:00Z"},
+            "completionTime": "2026-11-23T09:03:00Z",
+            "progress": {"percent": 100, "updatedAt": "2026-11-23T09:03:00Z"},
             "primaryMetric": "roc_auc=0.8453",
             "metrics": [metric_of(XGBOOST, "0.845312")],
             "models": [version_of(XGBOOST)],
@@ -311,7 +311,7 @@ def test_success_tells_the_units_that_were_trained() -> None:
         "unit": "rounds",
         "done": 57,
         "total": 57,
-        "updatedAt": "2026-11-23T09:04:00Z",
+        "updatedAt": "2026-11-23T09:03:00Z",
     }
 
 
@@ -369,17 +369,45 @@ class TestAll:
         assert status["stage"] == "Validating"
 
 
+class TestSuccess:
+    def test_it_follows_from_the_pods_whose_job_may_be_late_to_say_so(self) -> None:
+        status = status_of(training_job(), job=job(), pods=[succeeded(XGBOOST, "0.84")])
+        assert (status["phase"], status["completionTime"]) == ("Succeeded", "2026-11-23T09:03:00Z")
+
+    def test_it_ends_with_the_last_of_its_pods(self) -> None:
+        seen = [
+            succeeded(XGBOOST, "0.84", at="2026-11-23T09:04:30Z"),
+            succeeded(FOREST, "0.85", index=1),
+            succeeded(NET, "0.86", index=2),
+        ]
+        status = status_of(training_job(modelType="all"), job=job(), pods=seen)
+        assert (status["phase"], status["completionTime"]) == ("Succeeded", "2026-11-23T09:04:30Z")
+
+    def test_without_pods_it_ends_with_its_job(self) -> None:
+        before = {**RUNNING, "models": [version_of(XGBOOST)]}
+        assert "completionTime" not in status_of(training_job(status=before), job=job())
+        status = status_of(training_job(status=before), job=job(COMPLETE))
+        assert (status["phase"], status["completionTime"]) == ("Succeeded", "2026-11-23T09:04:00Z")
+
+
 class TestNotYet:
-    def test_a_trainer_that_has_ended_is_running_until_its_job_has_ended(self) -> None:
-        seen = [succeeded(XGBOOST, "0.84")]
+    def test_a_trainer_that_has_ended_is_running_until_its_pod_has_ended(self) -> None:
+        seen = [succeeded(XGBOOST, "0.84", phase="Running")]
         status = status_of(training_job(status=RUNNING), job=job(), pods=seen)
         assert status["phase"] == "Running"
         assert status["conditions"][:2] == RUNNING["conditions"]
 
-    def test_a_job_that_is_about_to_end_has_not_ended(self) -> None:
-        almost = job(ended("SuccessCriteriaMet"))
-        status = status_of(training_job(), job=almost, pods=[succeeded(XGBOOST, "0.84")])
+    def test_a_pod_that_failed_after_all_has_another_try_follow(self) -> None:
+        """As where its node is lost in the moment of its end."""
+        seen = [succeeded(XGBOOST, "0.84", phase="Failed")]
+        status = status_of(training_job(status=RUNNING), job=job(), pods=seen)
         assert "completionTime" not in status
+        assert len(status["models"]) == 1
+
+    def test_one_of_several_pods_that_has_succeeded_is_not_the_end(self) -> None:
+        seen = [succeeded(XGBOOST, "0.84"), succeeded(FOREST, "0.85", index=1), running(2)]
+        status = status_of(training_job(modelType="all"), job=job(), pods=seen)
+        assert (status["phase"], "completionTime" in status) == ("Running", False)
 
     def test_between_two_attempts_the_last_failure_shows(self) -> None:
         seen = [terminated(75, "503")]
