@@ -1,5 +1,6 @@
 """Brings one TrainingJob from where it is to where its spec wants it."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -33,6 +34,9 @@ from trainyard_controller.status import desired_status, rejected_status
 from trainyard_controller.workqueue import WorkQueue
 
 STOPPING_LOOK_SECONDS = 5.0
+"""How often a run that waits for its pods to stop is looked at: those that go before the watches
+have begun are never told of.
+"""
 
 
 class Reconciler:
@@ -60,6 +64,7 @@ class Reconciler:
         self._admission = admission
         self._settings = settings
         self._now = now
+        self._looked: dict[Key, float] = {}
 
     async def __call__(self, key: Key) -> None:
         """Reconcile one TrainingJob. Raises `ApiError` where it must be tried again."""
@@ -95,6 +100,7 @@ class Reconciler:
 
     def _forget(self, key: Key, training_job: TrainingJob | None) -> None:
         self._recorder.forget(key)
+        self._looked.pop(key, None)
         self._admission.leave(key, training_job)
         if training_job is None:
             self._queue.forget(key)
@@ -124,7 +130,8 @@ class Reconciler:
             return
         status = self._status(training_job, spec, job, refusal, wait)
         unsure = _decides(training_job, status) and not _is_sure(status, job)
-        if unsure or _stops_pods(status, spec) or _has_stopped(training_job, status):
+        due = _stops_pods(status, spec) and self._is_look_due(training_job.key)
+        if unsure or due or _has_stopped(training_job, status):
             # What is final, or that no pod is left, is not said on the strength of a cache.
             changed, job = await self._jobs.read_live(training_job)
             # What is no news by then may be what a watch told while this was asked for.
@@ -132,7 +139,6 @@ class Reconciler:
             if changed and status.phase not in TERMINAL_PHASES:
                 self._queue.add(training_job.key)
         if _stops_pods(status, spec):
-            # Pods that go before the watches have begun are never told of.
             self._queue.add_after(training_job.key, STOPPING_LOOK_SECONDS)
         left = seconds_left(spec, status.pending_since, self._now())
         if left is not None and left > 0:
@@ -141,6 +147,13 @@ class Reconciler:
         if _decides(training_job, status):
             # It is on record now, and what follows from it can be done.
             self._queue.add(training_job.key)
+
+    def _is_look_due(self, key: Key) -> bool:
+        now = time.monotonic()
+        if now - self._looked.setdefault(key, now) < STOPPING_LOOK_SECONDS:
+            return False
+        self._looked[key] = now
+        return True
 
     async def _write(self, training_job: TrainingJob, status: TrainingJobStatus) -> None:
         await self._recorder.write(training_job, status)
@@ -219,6 +232,6 @@ def _decides(training_job: TrainingJob, status: TrainingJobStatus) -> bool:
 def _is_sure(status: TrainingJobStatus, job: Document | None) -> bool:
     """Whether a last word needs no further look, for which the API server goes through all pods.
 
-    A Job that has ended with every version in its pods' last words cannot become less.
+    Every version in the last words of its pods cannot become less.
     """
     return status.phase is Phase.SUCCEEDED and job is not None
