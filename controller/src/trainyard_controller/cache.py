@@ -14,6 +14,7 @@ from trainyard_controller.objects import (
     slim_pod,
 )
 from trainyard_controller.past import PastRuns
+from trainyard_controller.workqueue import Lane
 
 LAST_WORDS_SECONDS = 4.0
 """How much later than a listing the watch may tell how a pod ended."""
@@ -72,6 +73,15 @@ class Cache:
     def unfinished(self) -> Iterator[TrainingJob]:
         """The TrainingJobs to take care of whose phase is not final."""
         return (one for one in self.training_jobs() if one.ours and not one.finished)
+
+    def lane(self, key: Key) -> Lane:
+        """Where a TrainingJob waits for its turn: whoever cancels one is waiting for that."""
+        found = self._training_jobs.get(key)
+        if found is None or found.finished:
+            return Lane.UNDER_WAY
+        if found.spec.get("cancel"):
+            return Lane.URGENT
+        return Lane.UNDER_WAY if self.job(found) or found.status.phase else Lane.FRESH
 
     def runs(self, model_uid: str) -> list[TrainingJob]:
         """The TrainingJobs of the Model with this uid."""

@@ -58,8 +58,11 @@ class Health:
         """What is stale; None while all is well."""
         if self.role is Role.STARTING:
             return None
-        if (age := max(self._oldest_ages().values())) > self._limit:
-            return f"a key has waited {age:.0f} s for the workers"
+        # Only a leader has workers that could hang.
+        if self.role is Role.LEADER:
+            stalled = max(queue.stalled_seconds for queue in self._queues.values())
+            if stalled > self._limit:
+                return f"no worker has got on for {stalled:.0f} s"
         if (age := self._resync.dead_watch_age) > self._limit:
             return f"a watch has been dead for {age:.0f} s"
         ages = self._clock.request_ages()
@@ -68,19 +71,14 @@ class Health:
             return f"the watch of {kind} has asked for nothing for {ages[kind]:.0f} s"
         return None
 
-    def _oldest_ages(self) -> dict[str, float]:
-        """Only a leader has workers that could be late."""
-        leads = self.role is Role.LEADER
-        return {kind: queue.oldest_age if leads else 0.0 for kind, queue in self._queues.items()}
-
     def measure(self) -> None:
         """Bring the gauges up to date. Only the leader tells of TrainingJobs, so a sum is right."""
         leads = self.role is Role.LEADER
         metrics.LEADER.set(leads)
         metrics.count_training_jobs(self._cache.training_jobs() if leads else ())
-        for kind, age in self._oldest_ages().items():
-            metrics.QUEUE_DEPTH.labels(kind).set(len(self._queues[kind]) if leads else 0)
-            metrics.QUEUE_OLDEST_SECONDS.labels(kind).set(age)
+        for kind, queue in self._queues.items():
+            metrics.QUEUE_DEPTH.labels(kind).set(len(queue) if leads else 0)
+            metrics.QUEUE_OLDEST_SECONDS.labels(kind).set(queue.oldest_age if leads else 0.0)
         for kind, age in self._clock.ages().items():
             metrics.WATCH_EVENT_AGE_SECONDS.labels(kind).set(age)
         for kind, age in self._clock.request_ages().items():

@@ -54,7 +54,7 @@ class Parts:
         self._elector = elector
         self._api, self._model_api = Api(connection, fence), ModelApi(connection, fence)
         self.cache, self.models = Cache(), ModelCache()
-        self.queue: WorkQueue[Key] = WorkQueue()
+        self.queue = WorkQueue(lane=self.cache.lane)
         self.model_queue: WorkQueue[Key] = WorkQueue()
         self.clock = WatchClock(settings.namespaces)
         store = ObjectStore(settings.storage, fence)

@@ -1,9 +1,11 @@
-"""A queue of keys: each at most once, one worker a key, retries ever later, delays."""
+"""A queue of keys: each at most once, one worker a key, retries ever later, delays, lanes."""
 
 import asyncio
+import itertools
 import random
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
+from enum import IntEnum
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -17,46 +19,87 @@ BASE_DELAY = 0.2
 MAX_DELAY = 60.0
 
 
+class Lane(IntEnum):
+    """Where a key waits: first come, first served within each lane."""
+
+    URGENT = 0
+    """Goes before all others."""
+    FRESH = 1
+    """Takes turns with what is under way, so that neither has to wait for the last of the other."""
+    UNDER_WAY = 2
+
+
+_TURNS = (
+    (Lane.URGENT, Lane.FRESH, Lane.UNDER_WAY),
+    (Lane.URGENT, Lane.UNDER_WAY, Lane.FRESH),
+)
+
+
 class WorkQueue(Generic[K]):
-    """What client-go's rate-limiting workqueue is, for one event loop.
+    """What client-go's rate-limiting workqueue is, for one event loop, with lanes.
 
     A key added while a worker has it is handed out again after `done`, never at the same time.
     """
 
-    def __init__(self, *, base_delay: float = BASE_DELAY, max_delay: float = MAX_DELAY) -> None:
+    def __init__(
+        self,
+        *,
+        lane: Callable[[K], Lane] = lambda _: Lane.UNDER_WAY,
+        base_delay: float = BASE_DELAY,
+        max_delay: float = MAX_DELAY,
+    ) -> None:
+        """`lane` tells where a key that is added is to wait."""
+        self._lane_of = lane
         self._base_delay = base_delay
         self._max_delay = max_delay
-        self._ready: OrderedDict[K, None] = OrderedDict()
+        self._lanes: dict[Lane, OrderedDict[K, None]] = {lane: OrderedDict() for lane in Lane}
+        self._turns = itertools.cycle(_TURNS)
         self._processing: set[K] = set()
         self._dirty: set[K] = set()
         self._failures: dict[K, int] = {}
         self._retry_at: dict[K, float] = {}
         self._since: dict[K, float] = {}
+        self._moved = 0.0
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._waiting = asyncio.Event()
         self._closed = False
 
     def __len__(self) -> int:
-        return len(self._ready)
+        return sum(map(len, self._lanes.values()))
 
     @property
     def oldest_age(self) -> float:
         """Seconds for which the oldest key has waited for a worker or been held by one; else 0.
 
-        Keys that wait for their next try do not count: this tells whether the workers get on.
+        Keys that wait for their next try do not count: this tells how far behind the workers are.
         """
         if not self._since:
             return 0.0
         return asyncio.get_running_loop().time() - min(self._since.values())
 
+    @property
+    def stalled_seconds(self) -> float:
+        """Seconds since a worker last took a key or was done with one, while there are any; else 0.
+
+        Workers that are far behind, as after a great burst, are not stalled.
+        """
+        return asyncio.get_running_loop().time() - self._moved if self._since else 0.0
+
     def add(self, key: K) -> None:
         """Have the key handled as soon as possible."""
         if key in self._processing:
             self._dirty.add(key)
-        elif key not in self._ready:
-            self._since[key] = asyncio.get_running_loop().time()
-            self._ready[key] = None
-            self._waiting.set()
+            return
+        now = asyncio.get_running_loop().time()
+        if not self._since:
+            self._moved = now
+        self._since.setdefault(key, now)
+        own = self._lanes[self._lane_of(key)]
+        for lane in self._lanes.values():
+            if lane is not own:
+                lane.pop(key, None)
+        own.setdefault(key)
+        self._waiting.set()
 
     def add_after(self, key: K, delay: float) -> None:
         """Have the key handled in `delay` seconds; of several wishes the earliest counts."""
@@ -111,7 +154,8 @@ class WorkQueue(Generic[K]):
 
         What was added while nobody worked is no measure of whether the workers get on.
         """
-        self._ready.clear()
+        for lane in self._lanes.values():
+            lane.clear()
         self._since.clear()
         for key in keys:
             self.add(key)
@@ -123,14 +167,16 @@ class WorkQueue(Generic[K]):
 
     async def get(self) -> K:
         """Wait for a key; call `done` when it was handled. Raises `QueueClosed`."""
-        while not self._ready and not self._closed:
+        while not len(self) and not self._closed:
             self._waiting.clear()
             await self._waiting.wait()
         if self._closed:
             raise QueueClosed
-        key, _ = self._ready.popitem(last=False)
+        lane = next(self._lanes[one] for one in next(self._turns) if self._lanes[one])
+        key, _ = lane.popitem(last=False)
         self._processing.add(key)
-        if self._retry_at.get(key, 0.0) <= asyncio.get_running_loop().time():
+        self._moved = asyncio.get_running_loop().time()
+        if self._retry_at.get(key, 0.0) <= self._moved:
             self._retry_at.pop(key, None)
         return key
 
@@ -138,6 +184,7 @@ class WorkQueue(Generic[K]):
         """A worker no longer has the key."""
         self._processing.discard(key)
         self._since.pop(key, None)
+        self._moved = asyncio.get_running_loop().time()
         if key in self._dirty:
             self._dirty.discard(key)
             self.add(key)

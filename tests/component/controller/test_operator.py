@@ -96,6 +96,34 @@ def test_a_watch_that_stops_asking_is_noticed_in_a_quiet_cluster(lab: Lab) -> No
     assert "has asked for nothing" in lab.log
 
 
+def slow(seconds: float) -> str:
+    """Sabotage: each look at a TrainingJob takes so long."""
+    return f"""
+import asyncio
+from trainyard_controller.reconcile import Reconciler
+quick = Reconciler.__call__
+async def slow(self, key):
+    await asyncio.sleep({seconds})
+    await quick(self, key)
+Reconciler.__call__ = slow
+"""
+
+
+def test_workers_that_hang_make_room_for_a_fresh_process(lab: Lab) -> None:
+    process = lab.start(slow(3600), TRAINYARD_STALE_SECONDS="2")
+    lab.submit()
+    assert process.wait(timeout=30) == 1
+    assert "no worker has got on for" in lab.log
+
+
+def test_workers_that_are_far_behind_are_left_to_their_work(lab: Lab) -> None:
+    impatient = "from trainyard_controller import health\nhealth.CHECK_SECONDS = 0.2\n"
+    process = lab.start(slow(0.5) + impatient, TRAINYARD_STALE_SECONDS="2", TRAINYARD_WORKERS="1")
+    for name in [lab.submit() for _ in range(8)]:
+        lab.until(name, "Starting")
+    assert process.poll() is None
+
+
 def test_a_watch_that_lives_asks_again_and_again(lab: Lab) -> None:
     process = lab.start()
     for _ in range(2):

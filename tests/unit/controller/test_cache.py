@@ -1,5 +1,6 @@
 from trainyard_controller.cache import LAST_WORDS_SECONDS, Cache
 from trainyard_controller.objects import Document
+from trainyard_controller.workqueue import Lane
 from trainyard_schema import Phase, names
 
 from .samples import (
@@ -42,6 +43,26 @@ def test_what_is_newer_and_says_nothing_else_is_no_news() -> None:
     unbound["metadata"]["finalizers"] = []
     assert not cache.put_pod(unbound)
     assert cache.put_pod(terminated(0, "done", version=302))
+
+
+def test_a_run_is_fresh_until_it_has_a_job_and_urgent_while_somebody_cancels_it() -> None:
+    cache = Cache()
+    lanes = [cache.lane(KEY)]
+    for version, document in enumerate(
+        [
+            training_job_document(),
+            training_job_document({"phase": "Queued"}),
+            training_job_document({"phase": "Running"}, cancel=True),
+            training_job_document({"phase": "Cancelled"}, cancel=True),
+        ]
+    ):
+        document["metadata"]["resourceVersion"] = str(100 + version)
+        cache.put_training_job(document)
+        lanes.append(cache.lane(KEY))
+    assert lanes == [
+        Lane.UNDER_WAY, Lane.FRESH, Lane.UNDER_WAY, Lane.URGENT, Lane.UNDER_WAY
+    ]  # fmt: skip
+    assert filled().lane(KEY) is Lane.UNDER_WAY
 
 
 def test_jobs_and_pods_find_their_training_job() -> None:

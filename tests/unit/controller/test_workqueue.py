@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trainyard_controller.workqueue import QueueClosed, WorkQueue
+from trainyard_controller.workqueue import Lane, QueueClosed, WorkQueue
 
 KEYS = st.sampled_from("abc")
 STEPS = st.lists(st.tuples(st.sampled_from(["add", "get", "done"]), KEYS), max_size=60)
@@ -13,7 +13,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(["add", "get", "done"]), KEYS), max_s
 @given(STEPS)
 def test_a_key_is_never_held_twice_and_never_lost(steps: list[tuple[str, str]]) -> None:
     async def scenario() -> None:
-        queue: WorkQueue[str] = WorkQueue()
+        queue: WorkQueue[str] = WorkQueue(lane=lambda key: Lane("abc".index(key)))
         held: set[str] = set()
         owed: set[str] = set()  # added, and not handed out since
         for step, key in steps:
@@ -53,6 +53,40 @@ async def test_two_workers_get_two_keys() -> None:
     queue.add("a")
     queue.add("b")
     assert sorted(await asyncio.gather(*workers)) == ["a", "b"]
+
+
+async def test_urgent_keys_overtake_all_others_and_keep_their_order() -> None:
+    urgent: set[str] = set()
+    queue: WorkQueue[str] = WorkQueue(
+        lane=lambda key: Lane.URGENT if key in urgent else Lane.UNDER_WAY
+    )
+    for key in "abcd":
+        queue.add(key)
+    urgent.update("cdx")
+    for key in "dcxd":
+        queue.add(key)
+    assert len(queue) == 5
+    assert [await queue.get() for _ in range(5)] == list("dcxab")
+
+
+async def test_fresh_keys_and_those_under_way_take_turns() -> None:
+    queue: WorkQueue[str] = WorkQueue(
+        lane=lambda key: Lane.FRESH if key.isupper() else Lane.UNDER_WAY
+    )
+    for key in "ABCDabe":
+        queue.add(key)
+    assert [await queue.get() for _ in range(7)] == list("AaBbCeD")
+
+
+async def test_a_key_waits_in_one_lane_only() -> None:
+    lanes = {"a": Lane.FRESH}
+    queue = WorkQueue(lane=lanes.__getitem__)
+    queue.add("a")
+    for lane in Lane:
+        lanes["a"] = lane
+        queue.add("a")
+        assert len(queue) == 1
+    assert [await queue.get(), len(queue)] == ["a", 0]
 
 
 async def test_of_several_delays_the_earliest_counts() -> None:
@@ -120,6 +154,31 @@ async def test_age_counts_waiting_and_work_but_not_the_pause_before_a_retry() ->
     queue.retry(key)
     queue.done(key)
     assert queue.oldest_age == 0
+
+
+async def test_workers_that_are_behind_are_not_stalled_and_those_that_hang_are() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    assert queue.stalled_seconds == 0
+    for key in "abc":
+        queue.add(key)
+    await asyncio.sleep(0.05)
+    assert queue.stalled_seconds >= 0.05
+    key = await queue.get()
+    assert (queue.stalled_seconds < 0.05, queue.oldest_age >= 0.05) == (True, True)
+    await asyncio.sleep(0.05)
+    assert queue.stalled_seconds >= 0.05
+    queue.done(key)
+    assert queue.stalled_seconds < 0.05
+
+
+async def test_a_queue_that_was_empty_for_long_is_not_stalled_by_its_first_key() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    queue.done(await queue.get())
+    await asyncio.sleep(0.05)
+    assert queue.stalled_seconds == 0
+    queue.add("b")
+    assert queue.stalled_seconds < 0.05
 
 
 async def test_a_closed_queue_hands_out_nothing_more() -> None:
