@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections import defaultdict
@@ -32,6 +33,9 @@ def _measure(cases: list[Case], peer: Peer | None, folder: Path) -> dict[str, di
 
 def main() -> None:
     """Measure in a temporary folder, which is kept when something fails."""
+    # What is asked to stop stops its cluster as well.
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda number, _: sys.exit(128 + number))
     try:
         cases = select(os.environ.get("CASES"))
         peer = read_peer(os.environ)
