@@ -16,10 +16,11 @@ CRASH_SECONDS = 0.5
 """How long it stays away when it has ended by itself."""
 
 BRISK = """
-from trainyard_controller import cache, failed_creates, jobs, reconcile, recorder
+from trainyard_controller import cache, failed_creates, jobs, looks, recorder
 for module, name, seconds in (
     (recorder, "SETTLE_SECONDS", 0.2),
-    (reconcile, "STOPPING_LOOK_SECONDS", 0.5),
+    (looks, "FIRST_SECONDS", 0.5),
+    (looks, "LONGEST_SECONDS", 2.0),
     (jobs, "POD_GRACE_SECONDS", 1.0),
     (jobs, "REFUSED_RETRY_SECONDS", 2.0),
     (failed_creates, "SHARED_SECONDS", 0.5),

@@ -9,11 +9,9 @@ from trainyard_controller.objects import (
     Key,
     TrainingJob,
     owner_uid,
-    slim_finished_job,
-    slim_job,
-    slim_pod,
 )
 from trainyard_controller.past import PastRuns
+from trainyard_controller.slim import slim_finished_job, slim_job, slim_pod
 from trainyard_controller.workqueue import Lane
 
 LAST_WORDS_SECONDS = 4.0

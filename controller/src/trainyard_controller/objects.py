@@ -1,4 +1,4 @@
-"""The parts of API objects that the operator keeps in memory."""
+"""TrainingJobs as the operator keeps them in memory."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -184,48 +184,6 @@ def _summed_up(status: TrainingJobStatus) -> TrainingJobStatus:
         models=status.models,
         verdicts=status.verdicts,
     )
-
-
-def _slim_metadata(document: Document) -> Document:
-    metadata = document["metadata"]
-    kept = ("name", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp",
-            "labels", "ownerReferences")  # fmt: skip
-    return {name: metadata[name] for name in kept if name in metadata}
-
-
-def slim_job(document: Document) -> Document:
-    """A Job without its pod template, managed fields, and counts of pods: those are known."""
-    status = document.get("status") or {}
-    kept = ("conditions", "startTime", "completionTime", "failedIndexes")
-    return {
-        "metadata": _slim_metadata(document),
-        "spec": {"suspend": document["spec"].get("suspend", False)},
-        "status": {name: status[name] for name in kept if name in status},
-    }
-
-
-def slim_finished_job(document: Document) -> Document:
-    """What is asked of the Job of a finished run: which one it is, and whether it goes."""
-    metadata = document["metadata"]
-    kept = ("name", "uid", "resourceVersion", "deletionTimestamp")
-    labels = {names.UID_LABEL: owner_uid(document)}
-    return {
-        "metadata": {name: metadata[name] for name in kept if name in metadata} | {"labels": labels}
-    }
-
-
-def slim_pod(document: Document) -> Document:
-    """A pod without its spec and managed fields."""
-    metadata = _slim_metadata(document)
-    annotations = document["metadata"].get("annotations") or {}
-    read = (names.COMPLETION_INDEX_ANNOTATION, names.MODEL_TYPES_ANNOTATION)
-    metadata["annotations"] = {name: annotations[name] for name in read if name in annotations}
-    status = document.get("status") or {}
-    kept = ("phase", "reason", "message", "podIP", "conditions", "containerStatuses")
-    return {
-        "metadata": metadata,
-        "status": {name: status[name] for name in kept if name in status},
-    }
 
 
 def owner_uid(document: Document) -> str | None:

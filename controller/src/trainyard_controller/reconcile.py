@@ -1,6 +1,5 @@
 """Brings one TrainingJob from where it is to where its spec wants it."""
 
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -20,6 +19,7 @@ from trainyard_schema.hyperparameters import HyperparameterError
 from trainyard_controller.cache import Cache
 from trainyard_controller.checkpoints import Checkpoints
 from trainyard_controller.jobs import Jobs, OutdatedError
+from trainyard_controller.looks import Looks
 from trainyard_controller.objects import Document, Key, TrainingJob, utc_now
 from trainyard_controller.observation import Observation
 from trainyard_controller.outcome import finished_condition
@@ -32,11 +32,6 @@ from trainyard_controller.recorder import Recorder
 from trainyard_controller.settings import Settings
 from trainyard_controller.status import desired_status, rejected_status
 from trainyard_controller.workqueue import WorkQueue
-
-STOPPING_LOOK_SECONDS = 5.0
-"""How often a run that waits for its pods to stop is looked at: those that go before the watches
-have begun are never told of.
-"""
 
 
 class Reconciler:
@@ -64,7 +59,7 @@ class Reconciler:
         self._admission = admission
         self._settings = settings
         self._now = now
-        self._looked: dict[Key, float] = {}
+        self._looks = Looks()
 
     async def __call__(self, key: Key) -> None:
         """Reconcile one TrainingJob. Raises `ApiError` where it must be tried again."""
@@ -100,7 +95,7 @@ class Reconciler:
 
     def _forget(self, key: Key, training_job: TrainingJob | None) -> None:
         self._recorder.forget(key)
-        self._looked.pop(key, None)
+        self._looks.forget(key)
         self._admission.leave(key, training_job)
         if training_job is None:
             self._queue.forget(key)
@@ -130,7 +125,7 @@ class Reconciler:
             return
         status = self._status(training_job, spec, job, refusal, wait)
         unsure = _decides(training_job, status) and not _is_sure(status, job)
-        due = _stops_pods(status, spec) and self._is_look_due(training_job.key)
+        due = _stops_pods(status, spec) and self._looks.is_due(training_job.key)
         if unsure or due or _has_stopped(training_job, status):
             # What is final, or that no pod is left, is not said on the strength of a cache.
             changed, job = await self._jobs.read_live(training_job)
@@ -139,7 +134,9 @@ class Reconciler:
             if changed and status.phase not in TERMINAL_PHASES:
                 self._queue.add(training_job.key)
         if _stops_pods(status, spec):
-            self._queue.add_after(training_job.key, STOPPING_LOOK_SECONDS)
+            self._queue.add_after(training_job.key, self._looks.left(training_job.key))
+        else:
+            self._looks.forget(training_job.key)
         left = seconds_left(spec, status.pending_since, self._now())
         if left is not None and left > 0:
             self._queue.add_after(training_job.key, left)
@@ -147,13 +144,6 @@ class Reconciler:
         if _decides(training_job, status):
             # It is on record now, and what follows from it can be done.
             self._queue.add(training_job.key)
-
-    def _is_look_due(self, key: Key) -> bool:
-        now = time.monotonic()
-        if now - self._looked.setdefault(key, now) < STOPPING_LOOK_SECONDS:
-            return False
-        self._looked[key] = now
-        return True
 
     async def _write(self, training_job: TrainingJob, status: TrainingJobStatus) -> None:
         await self._recorder.write(training_job, status)

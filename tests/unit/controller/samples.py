@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from trainyard_controller.objects import TrainingJob, slim_job, slim_pod
+from trainyard_controller.objects import TrainingJob
 from trainyard_controller.settings import Settings
+from trainyard_controller.slim import slim_job, slim_pod
 from trainyard_schema import ModelType, RunResult, names
 
 UID = "7a3c9b1e-0000-4000-8000-000000000001"
