@@ -6,7 +6,6 @@ import pytest
 
 from ...load.scale import kwok
 from ...load.scale.cases import Case, read_case, select
-from ...load.scale.environment import environment
 from ...load.scale.measure import measure
 from ...load.scale.peer import read_peer
 
@@ -27,8 +26,7 @@ NODES = [
 @pytest.mark.parametrize("fake_nodes", NODES)
 def test_nothing_is_lost_and_a_restart_writes_nothing(tmp_path: Path, fake_nodes: bool) -> None:
     case = Case(steady=False, count=50, qps=400)
-    with environment(tmp_path, case, fake_nodes=fake_nodes) as env:
-        figures = measure(env, case)
+    figures = measure(case, tmp_path, fake_nodes=fake_nodes)
     meant = {"created": 50, "succeeds": 47, "fails": 1, "cancelled": 2, "wrong": []}
     assert figures["ledger"] == meant
     assert figures["bare_ledger"] == meant

@@ -13,7 +13,6 @@ from typing import Any
 from trainyard_devtools.steps import console
 
 from .cases import Case, select
-from .environment import environment
 from .measure import measure
 from .peer import Peer, read_peer
 
@@ -24,10 +23,9 @@ def _measure(cases: list[Case], peer: Peer | None, folder: Path) -> dict[str, di
     for case in cases:
         place = folder / str(case)
         place.mkdir()
-        with environment(place, case) as env:
-            for name, value in measure(env, case, peer).items():
-                figures[name][str(case)] = value
-                console.print(f"{name:<30} {value}", markup=False)
+        for name, value in measure(case, place, peer).items():
+            figures[name][str(case)] = value
+            console.print(f"{name:<30} {value}", markup=False)
     return dict(figures)
 
 

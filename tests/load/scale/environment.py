@@ -1,4 +1,4 @@
-"""What a case is measured in: a control plane of its own, fake nodes, and an object store."""
+"""What runs of one kind are measured in: a control plane, fake nodes, and an object store."""
 
 import ssl
 from collections.abc import AsyncIterator, Iterator

@@ -4,8 +4,9 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from trainyard_devtools.steps import step
@@ -13,7 +14,7 @@ from trainyard_devtools.steps import step
 from ...component.control_plane import wait_for
 from . import peer as peers
 from .cases import SUCCEEDS, Case
-from .environment import Environment
+from .environment import Environment, environment
 from .load import Load
 from .meters import cluster_writes, cpu_seconds, megabytes
 from .operator import operator, wait_until_ready
@@ -92,6 +93,7 @@ def load(env: Environment, case: Case, kind: Kind, served_by: Sequence[int] = ()
     def spent() -> float:
         return sum(cpu_seconds(pid) for pid in served_by)
 
+    _quiet(env)
     writes, before = cluster_writes(env.plane.rest).total(), spent()
     harness = cpu_seconds(os.getpid())
     record = asyncio.run(run())
@@ -107,25 +109,42 @@ def load(env: Environment, case: Case, kind: Kind, served_by: Sequence[int] = ()
     )
 
 
-def measure(env: Environment, case: Case, peer: peers.Peer | None = None) -> Figures:
-    """Bare Jobs, then TrainingJobs, then restarts with all of them finished, then the peer."""
-    with step(f"{case}: bare Jobs"):
+def measure(
+    case: Case, folder: Path, peer: peers.Peer | None = None, *, fake_nodes: bool = True
+) -> Figures:
+    """Bare Jobs, then TrainingJobs and restarts with all of them finished, then the peer.
+
+    Each kind has a fresh control plane: what those before leave would slow it down.
+    """
+
+    def fresh(kind: str) -> AbstractContextManager[Environment]:
+        place = folder / kind
+        place.mkdir()
+        return environment(place, case, fake_nodes=fake_nodes)
+
+    with fresh("jobs") as env, step(f"{case}: bare Jobs"):
         bare = load(env, case, env.bare_jobs)
+    with fresh("training-jobs") as env:
+        figures = _ours(env, case, bare)
+    if peer is not None:
+        with fresh("train-jobs") as env, step(f"{case}: TrainJobs"):
+            theirs = _load_peer(env, case, peer).figures(bare)
+        figures |= {f"peer_{name}": value for name, value in theirs.items()}
+    return figures | _bare_figures(bare)
+
+
+def _ours(env: Environment, case: Case, bare: Loaded) -> Figures:
     log = env.folder / "operator.log"
     with operator(env.plane, env.settings, log) as running, step(f"{case}: TrainingJobs"):
         wait_until_ready(running, log)
         ours = load(env, case, env.training_jobs, [running.pid])
         told = running.metrics()
-    figures = ours.figures(bare) | _bare_figures(bare)
+    figures = ours.figures(bare)
     figures["reconciles_per_job"] = round(told.reconciliations / case.count, 2)
     figures["api_writes_per_job"] = round(told.writes.total() / case.count, 2)
     figures["api_writes"] = dict(told.writes)
     with step(f"{case}: restarts with {case.count} finished"):
         figures |= _restarted(env, case)
-    if peer is not None:
-        with step(f"{case}: TrainJobs"):
-            theirs = _load_peer(env, case, peer).figures(bare)
-        figures |= {f"peer_{name}": value for name, value in theirs.items()}
     return figures
 
 
@@ -133,7 +152,6 @@ def _load_peer(env: Environment, case: Case, peer: peers.Peer) -> Loaded:
     kind = peers.TrainJobs()
     env.add_namespace(kind)
     with peers.running(env.plane, peer, env.folder) as processes:
-        _quiet(env)
         return load(env, case, kind, [process.pid for process in processes])
 
 
