@@ -43,7 +43,6 @@ _CONFIGURATIONS: dict[str, Document] = {
 }
 _LOG_LEVEL = "--zap-log-level=2"
 """As in the manifests of both."""
-_COLLECTOR_SECONDS = 90.0
 
 
 @dataclass(frozen=True)
@@ -153,23 +152,6 @@ def _configuration(name: str, health: int, metrics: int, webhook: int) -> Docume
     }
 
 
-def _wait_for_collector(plane: ControlPlane) -> None:
-    """Until the Job and the pod of a run that is deleted go as well."""
-    # The garbage collector looks for new kinds every 30 s; where Trainer is in use, it knows them.
-    kind, name, rest = TrainJobs(), "before-the-load", plane.rest
-    jobs = f"/apis/batch/v1/namespaces/{kind.namespace}/jobs"
-    pods = f"/api/v1/namespaces/{kind.namespace}/pods"
-    rest.post(kind.path, kind.manifest(name, CANCELLED))
-    wait_for("a TrainJob has its pod", partial(rest.items, pods), _COLLECTOR_SECONDS)
-    _, options = kind.cancel
-    rest.delete(f"{kind.path}/{name}", **options)
-    wait_for(
-        "its Job and its pod are gone",
-        lambda: not rest.items(jobs) and not rest.items(pods),
-        _COLLECTOR_SECONDS,
-    )
-
-
 @contextmanager
 def running(
     plane: ControlPlane, peer: Peer, folder: Path
@@ -204,5 +186,4 @@ def running(
             process = stack.enter_context(program(command, log, env=environment))
             wait_until_ok(process, f"http://127.0.0.1:{ports[0]}/readyz", log)
             processes.append(process)
-        _wait_for_collector(plane)
         yield processes
