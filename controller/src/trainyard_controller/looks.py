@@ -24,7 +24,7 @@ class Looks:
     def is_due(self, key: Key) -> bool:
         """Whether it is time to look, which is then taken for done."""
         now = self._clock()
-        due, pause = self._next.setdefault(key, (now + FIRST_SECONDS, FIRST_SECONDS))
+        due, pause = self._planned(key, now)
         if now < due:
             return False
         pause = min(2 * pause, LONGEST_SECONDS)
@@ -33,8 +33,12 @@ class Looks:
 
     def left(self, key: Key) -> float:
         """Seconds until the next look."""
-        due, _ = self._next.get(key, (self._clock() + FIRST_SECONDS, FIRST_SECONDS))
-        return due - self._clock()
+        now = self._clock()
+        due, _pause = self._planned(key, now)
+        return due - now
+
+    def _planned(self, key: Key, now: float) -> tuple[float, float]:
+        return self._next.setdefault(key, (now + FIRST_SECONDS, FIRST_SECONDS))
 
     def forget(self, key: Key) -> None:
         """The run waits no more."""

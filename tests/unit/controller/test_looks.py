@@ -22,6 +22,13 @@ def test_a_run_that_stops_is_looked_at_ever_less_often() -> None:
     assert looks.left(KEY) == 16
 
 
+def test_a_look_that_was_planned_is_due_then() -> None:
+    clock = Clock()
+    looks = Looks(clock)
+    clock.now += looks.left(KEY)
+    assert looks.is_due(KEY)
+
+
 def test_the_next_time_that_it_stops_is_a_first_one() -> None:
     clock = Clock()
     looks = Looks(clock)
