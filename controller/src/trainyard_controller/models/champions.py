@@ -12,6 +12,7 @@ from trainyard_schema import Manifest, ModelSpec, ModelType, VersionKey
 from trainyard_controller.cache import Cache
 from trainyard_controller.models import requests
 from trainyard_controller.models.announce import announcements
+from trainyard_controller.models.history import turn
 from trainyard_controller.models.judgement import judge
 from trainyard_controller.models.kube import ModelApi
 from trainyard_controller.models.objects import Model
@@ -122,7 +123,7 @@ class Champions:
         """The finished runs that were not decided about, in the order of their starts."""
         ended = [run for run in self._runs.runs(model.uid) if run.finished]
         fresh = [run for run in ended if run.name not in model.status.judged]
-        return sorted(fresh, key=lambda run: (run.created, run.name))
+        return sorted(fresh, key=turn)
 
     async def _answer(self, model: Model) -> None:
         if await self._records.is_outdated(model):
