@@ -64,7 +64,7 @@ bench-trainer: install ## Time and memory of the trainer beside a plain script, 
 bench-api: install ## Load and faults on the API with 10,000 jobs (five minutes); the last line is one JSON object
 	@.venv/bin/python -m tests.load.api
 
-bench-scale: install ## The operator under 1,000 and 10,000 runs (an hour); the last line is one JSON object. CASES=names
+bench-scale: install ## The operator under 1,000 and 10,000 runs (an hour and a half); the last line is one JSON object. CASES=names
 	@.venv/bin/python -m tests.load.scale
 
 chaos: install ## Faults on the operator at random. SECONDS=600 SEED=…; the last line is one JSON object

@@ -222,6 +222,6 @@ def _decides(training_job: TrainingJob, status: TrainingJobStatus) -> bool:
 def _is_sure(status: TrainingJobStatus, job: Document | None) -> bool:
     """Whether a last word needs no further look, for which the API server goes through all pods.
 
-    Every version in the last words of its pods cannot become less.
+    Versions that the last words of its pods name are there, and cannot become fewer.
     """
     return status.phase is Phase.SUCCEEDED and job is not None

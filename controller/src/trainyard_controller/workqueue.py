@@ -5,7 +5,7 @@ import itertools
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
-from enum import IntEnum
+from enum import Enum
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -19,7 +19,7 @@ BASE_DELAY = 0.2
 MAX_DELAY = 60.0
 
 
-class Lane(IntEnum):
+class Lane(Enum):
     """Where a key waits: first come, first served within each lane."""
 
     URGENT = 0

@@ -14,7 +14,7 @@ from ..control_plane import Rest, wait_for
 from .conftest import Lab
 from .results import result
 
-ALL_TRAINING_JOBS = f"/apis/{names.GROUP}/{names.VERSION}/{names.PLURAL}"
+ALL_TRAINING_JOBS = f"/apis/{names.API_VERSION}/{names.PLURAL}"
 PROMPT = """
 from trainyard_controller.queue import admission
 admission.TELL_SECONDS = 0.3

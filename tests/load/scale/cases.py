@@ -16,7 +16,7 @@ DEFAULTS = (
     "burst_10000_qps400",
     "steady_10000_qps400",
 )
-"""What fits into an hour. At 20 QPS, 10,000 runs alone take more than two."""
+"""What fits into an hour and a half. At 20 QPS, 10,000 runs alone take two hours."""
 FAILING_OF_100 = 2
 CANCELLED_OF_100 = 2
 

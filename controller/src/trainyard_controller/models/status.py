@@ -122,12 +122,16 @@ def _set_published(
 
 
 def _last_run(before: RunSummary | None, runs: Sequence[TrainingJob]) -> RunSummary | None:
-    known = [_summary(max(runs, key=turn))] if runs else []
-    if before is not None and before.name not in {run.name for run in runs}:
-        known.insert(0, _gone(before))
+    names = {run.name for run in runs}
+    gone = [_gone(before)] if before is not None and before.name not in names else []
+    there = [_summary(max(runs, key=turn))] if runs else []
     # Of two that were created within one second, the one that goes on is the later one, else that
     # which was the last before it was deleted.
-    return max(known, key=lambda run: (run.start_time, run.completion_time is None), default=None)
+    return max(
+        [*gone, *there],
+        key=lambda run: (run.start_time, run.completion_time is None),
+        default=None,
+    )
 
 
 def _last_successful_run(
