@@ -23,7 +23,7 @@ for module, name, seconds in (
     (looks, "LONGEST_SECONDS", 2.0),
     (jobs, "POD_GRACE_SECONDS", 1.0),
     (jobs, "REFUSED_RETRY_SECONDS", 2.0),
-    (failed_creates, "SHARED_SECONDS", 0.5),
+    (failed_creates, "PAUSE_SECONDS", 0.5),
     (cache, "LAST_WORDS_SECONDS", 0.5),
 ):
     assert getattr(module, name) > seconds, name

@@ -12,7 +12,7 @@ from trainyard_controller.errors import ConflictError, RefusedError
 from trainyard_controller.failed_creates import FailedCreates
 from trainyard_controller.job import build_job
 from trainyard_controller.kube import Api
-from trainyard_controller.objects import Document, Key, TrainingJob, parse_time, utc_now
+from trainyard_controller.objects import Document, Key, TrainingJob, utc_now
 from trainyard_controller.observation import Observation
 from trainyard_controller.outcome import finished_condition
 from trainyard_controller.pending import has_given_up
@@ -47,6 +47,7 @@ class Jobs:
         cache: Cache,
         queue: WorkQueue[Key],
         admission: Admission,
+        failed_creates: FailedCreates,
         settings: Settings,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -56,17 +57,16 @@ class Jobs:
         self._admission = admission
         self._settings = settings
         self._now = now
-        self._failed_creates = FailedCreates(api.list_failed_creates)
-        self._refusals: dict[str, Problem] = {}
+        self._failed_creates = failed_creates
         self._inherited: set[str] = set()
 
     def take_over(self, unfinished: Iterable[TrainingJob]) -> None:
         """Begin where another operator left off: what it did last may not have been told yet."""
         self._inherited = {one.uid for one in unfinished}
 
-    def forget(self, training_job: TrainingJob) -> None:
-        """Drop what is remembered of a TrainingJob that has ended."""
-        self._refusals.pop(training_job.uid, None)
+    def forget(self, key: Key) -> None:
+        """A TrainingJob has ended, or is gone."""
+        self._failed_creates.forget(key)
 
     async def adjust(
         self, training_job: TrainingJob, spec: TrainingJobSpec, run: RunConfig, wait: Wait | None
@@ -204,30 +204,21 @@ class Jobs:
         self, training_job: TrainingJob, spec: TrainingJobSpec, job: Document
     ) -> Problem | None:
         """Why a model type of an unfinished Job has no pod: for that only its Events know."""
-        uid = training_job.uid
         seen = Observation(
             training_job=training_job,
             spec=spec,
             job=job,
-            pods=self._cache.pods(uid),
-            gone_pods=self._cache.gone_pods(uid),
+            pods=self._cache.pods(training_job.uid),
+            gone_pods=self._cache.gone_pods(training_job.uid),
             now=self._now(),
         )
-        if job["spec"]["suspend"] or not seen.podless:
-            self._refusals.pop(uid, None)
+        since = None if job["spec"]["suspend"] else seen.podless_since
+        if since is None:
+            self._failed_creates.forget(training_job.key)
             return None
-        since = parse_time(job["status"].get("startTime") or job["metadata"]["creationTimestamp"])
-        ended = [pod for pod in seen.all_pods if pods.model_type(pod, spec) in seen.podless]
-        since = max([since, *(parse_time(pod["metadata"]["creationTimestamp"]) for pod in ended)])
         waited = (self._now() - since).total_seconds()
         if waited < POD_GRACE_SECONDS:
             self._queue.add_after(training_job.key, POD_GRACE_SECONDS - waited + 0.5)
-            return self._refusals.get(uid)
-        self._queue.add_after(training_job.key, REFUSED_RETRY_SECONDS)
-        told = await self._failed_creates.of(training_job.namespace, job["metadata"]["uid"])
-        refusal = pod_refusal(told, since=since)
-        if refusal is None:
-            self._refusals.pop(uid, None)
-        else:
-            self._refusals[uid] = refusal
-        return refusal
+            return None
+        told = await self._failed_creates.of(training_job.key, job["metadata"]["uid"])
+        return pod_refusal(told, since=since)

@@ -20,7 +20,7 @@ from trainyard_schema import (
 
 from trainyard_controller import leaderboard, pods, progress, verdicts
 from trainyard_controller.estimate import Estimate
-from trainyard_controller.objects import Document, TrainingJob
+from trainyard_controller.objects import Document, TrainingJob, parse_time
 from trainyard_controller.past import PastRun
 from trainyard_controller.pods import PodFailure, Problem
 from trainyard_controller.progress import Heard
@@ -147,12 +147,24 @@ class Observation:
         here = {kind for index, kind in enumerate(self.model_types) if index in indexes}
         return here | (set(self.spec.model_types) - set(self.model_types) - set(self.uploaded))
 
-    @cached_property
-    def podless(self) -> list[ModelType]:
-        """The model types of the present Job that have yet to end, and have no pod to do so."""
+    @property
+    def podless_since(self) -> datetime | None:
+        """Since when a model type of the present Job has had no pod, of which it still needs one.
+
+        The longest such time counts: it is about one Job that its Events tell.
+        """
+        if self.job is None:
+            return None
         with_pod = {pods.model_type(pod, self.spec) for pod in self.active_pods}
         settled = with_pod | self.failed | set(self.uploaded)
-        return [kind for kind in self.model_types if kind not in settled]
+        begun = self.job["status"].get("startTime") or self.job["metadata"]["creationTimestamp"]
+        since = {kind: parse_time(begun) for kind in self.model_types if kind not in settled}
+        for pod in self.all_pods:
+            kind = pods.model_type(pod, self.spec)
+            if kind in since:
+                created = parse_time(pod["metadata"]["creationTimestamp"])
+                since[kind] = max(since[kind], created)
+        return min(since.values(), default=None)
 
     @property
     def uncompleted(self) -> list[ModelType]:

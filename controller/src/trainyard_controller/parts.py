@@ -11,6 +11,7 @@ from trainyard_controller.cache import Cache
 from trainyard_controller.checkpoints import Checkpoints
 from trainyard_controller.client import unfenced
 from trainyard_controller.election import Elector
+from trainyard_controller.failed_creates import FailedCreates
 from trainyard_controller.health import Health, Role
 from trainyard_controller.jobs import Jobs
 from trainyard_controller.kube import Api
@@ -87,11 +88,13 @@ class Parts:
             queue=self.queue,
             priorities=Priorities(self._api.priority_classes),
         )
+        self._failed_creates = FailedCreates(self._api.list_failed_creates, self.queue)
         self._jobs = Jobs(
             api=self._api,
             cache=self.cache,
             queue=self.queue,
             admission=self._admission,
+            failed_creates=self._failed_creates,
             settings=settings,
         )
         self._reconcile = Reconciler(
@@ -169,5 +172,6 @@ class Parts:
     def helpers(self) -> Iterator[Coroutine[Any, Any, None]]:
         """What runs beside the workers."""
         yield self._poller.run()
+        yield self._failed_creates.run()
         if self._limits.exist:
             yield self._admission.run()

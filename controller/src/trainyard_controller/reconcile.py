@@ -97,10 +97,9 @@ class Reconciler:
         self._recorder.forget(key)
         self._looks.forget(key)
         self._admission.leave(key, training_job)
+        self._jobs.forget(key)
         if training_job is None:
             self._queue.forget(key)
-        else:
-            self._jobs.forget(training_job)
 
     def _read_spec(self, training_job: TrainingJob) -> tuple[TrainingJobSpec, RunConfig]:
         spec = TrainingJobSpec.from_stored(training_job.spec)

@@ -1,8 +1,10 @@
 """The status of each model type of a run of all three."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
+from trainyard_controller.objects import Document
 from trainyard_controller.observation import Observation
 from trainyard_controller.pods import Problem
 from trainyard_controller.progress import Heard
@@ -154,6 +156,28 @@ def test_one_of_several_that_gets_no_pod_is_told_of_by_the_run_as_well() -> None
         refusal=refusal,
         now=NOW,
     )
-    assert seen.podless == [NET]
     status = desired_status(seen)
     assert (status.phase, status.reason) == ("Running", "QuotaExceeded")
+
+
+@pytest.mark.parametrize(
+    ("status", "lost", "pods", "since"),
+    [
+        ({}, [], [running(0), running(1), running(2)], None),
+        ({}, [], [running(0)], "09:00:01"),
+        ({"startTime": "2026-11-23T09:02:00Z"}, [], [running(0)], "09:02:00"),
+        ({"failedIndexes": "2"}, [], [running(0), running(1)], None),
+        ({}, [running(1), running(2)], [running(0)], "09:00:02"),
+        ({}, [running(1)], [running(0)], "09:00:01"),
+    ],
+)
+def test_since_when_one_of_several_has_no_pod(
+    status: dict[str, Any], lost: list[Document], pods: list[Document], since: str | None
+) -> None:
+    one = training_job(modelType="all")
+    spec = TrainingJobSpec.from_stored(one.spec)
+    seen = Observation(
+        training_job=one, spec=spec, job=job(**status), pods=pods, gone_pods=lost, now=NOW
+    )
+    expected = None if since is None else datetime.fromisoformat(f"2026-11-23T{since}Z")
+    assert seen.podless_since == expected
