@@ -8,7 +8,7 @@ import pytest
 from ..component.controller.queueing import next_second
 from ..trainer_pods import uploaded
 from .conftest import Worlds
-from .injection import Delay, Fault, Kill, Request, WatchEvent, at_once, at_write
+from .injection import Answer, Delay, Fault, Kill, Request, WatchEvent, at_once, at_write
 from .lives import LIVES, start
 from .sweep import References
 from .world import BOUND_SECONDS, World
@@ -146,6 +146,34 @@ def test_two_operators_at_once(world: World, references: References, life: str) 
     world.converge(references[life].state)
     world.settle()
     assert world.told() == references[life].told
+
+
+def test_what_has_ended_is_not_begun_by_an_operator_that_was_not_told(world: World) -> None:
+    """Another has created the Job meanwhile, and deleted it again."""
+    late = world.add_operator()
+    late.proxy.requests = lambda request: Answer(503) if request.number else None
+    late.proxy.events = lambda event: () if event.resource == "trainingjobs" else (0.0,)
+    world.submit()
+    late.start()
+    world.wait("it tries to create the Job", lambda: late.proxy.writes)
+    world.operator.start()
+    world.until("Running")
+    world.patch(cancel=True)
+    world.until("Cancelled")
+    world.operator.stop()
+    decided = Event()
+
+    def decides(request: Request) -> Fault:
+        looks = request.resource == "trainingjobs" and not request.is_list | request.is_watch
+        if looks or str(request) == "POST jobs":
+            decided.set()
+        return None
+
+    tried = len(late.proxy.writes)
+    late.proxy.requests = decides
+    assert decided.wait(BOUND_SECONDS)
+    world.settle()
+    assert "POST jobs" not in map(str, late.proxy.writes[tried:])
 
 
 def test_a_job_that_comes_after_its_run_was_cancelled_does_not_stay(world: World) -> None:

@@ -1,7 +1,7 @@
 """The Job of a TrainingJob in the cluster: created, suspended, deleted, and looked at."""
 
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 
 import structlog
 from trainyard_schema import RunConfig, TrainingJobSpec
@@ -27,8 +27,6 @@ from trainyard_controller.workqueue import WorkQueue
 REFUSED_RETRY_SECONDS = 15.0
 POD_GRACE_SECONDS = 5.0
 """How long a Job may be without a pod before its Events are asked why."""
-SURELY_SEEN_SECONDS = 30.0
-"""One older than this may have run and lost its Job already: look before a Job is created."""
 
 log = structlog.get_logger(__name__)
 
@@ -58,11 +56,6 @@ class Jobs:
         self._settings = settings
         self._now = now
         self._failed_creates = failed_creates
-        self._inherited: set[str] = set()
-
-    def take_over(self, unfinished: Iterable[TrainingJob]) -> None:
-        """Begin where another operator left off: what it did last may not have been told yet."""
-        self._inherited = {one.uid for one in unfinished}
 
     def forget(self, key: Key) -> None:
         """A TrainingJob has ended, or is gone."""
@@ -163,16 +156,16 @@ class Jobs:
             self._cache.drop_job(training_job.job_name, job["metadata"]["uid"])
 
     async def _is_outdated(self, training_job: TrainingJob) -> bool:
-        young = self._now() - training_job.created < timedelta(seconds=SURELY_SEEN_SECONDS)
-        if young and training_job.uid not in self._inherited:
-            return False
+        """Whether the cluster knows more: another operator may have run it already.
+
+        What the cache says may be old, and a Job that has been deleted leaves no trace there.
+        """
         live = await self._api.get_training_job(*training_job.key)
         if live is None:
             self._cache.drop_training_job(training_job.key, training_job.uid)
             self._queue.add(training_job.key)
         elif self._cache.put_training_job(live):
             self._queue.add(training_job.key)
-        self._inherited.discard(training_job.uid)
         return self._cache.training_job(training_job.key) is not training_job
 
     async def _create(

@@ -154,7 +154,6 @@ class Parts:
                 await self._read_jobs(namespace)
         await self._admission.prime()
         if self._elector is not None:
-            self._jobs.take_over(self.cache.unfinished())
             # Those that wait for something come before the many that have ended.
             by_end = sorted(self.cache.training_jobs(), key=lambda one: one.finished)
             self.queue.restart(one.key for one in by_end)
