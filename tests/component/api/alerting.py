@@ -20,7 +20,7 @@ from ...forking.forks import ForkServer
 from ..control_plane import ControlPlane, wait_for
 from ..postgres import Postgres
 from .receiver import Receiver
-from .replicas import Replica, Yard, token, yard_of
+from .replicas import NOBODY, Replica, Yard, token, yard_of
 
 _GROUP = "rbac.authorization.k8s.io"
 
@@ -134,7 +134,7 @@ def alerts_of(
     database = f"alerts_{secrets.token_hex(4)}"
     url = postgres.create(database)
     # An S3 server is not asked for anything here.
-    with yard_of(kubernetes, apis, url, "http://127.0.0.1:1", folder) as yard:
+    with yard_of(kubernetes, apis, url, NOBODY, folder) as yard:
         yield Alerts(yard)
     postgres.drop(database)
 

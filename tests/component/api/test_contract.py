@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 from trainyard_schema import names
 
-from ...forking.forks import ForkServer
-from ..control_plane import ControlPlane
 from ..object_store import S3Server
-from .replicas import Replica, Yard, token, yard_of
+from .replicas import OpenYard, Replica, Yard, token
 from .versions import point, put_version
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(600)]
@@ -48,20 +46,14 @@ _NAMES = f"""
 
 
 @pytest.fixture(scope="module")
-def yard(
-    kubernetes: ControlPlane,
-    apis: ForkServer,
-    database_url: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Yard]:
+def yard(open_yard: OpenYard) -> Iterator[Yard]:
     store = S3Server()
     version = put_version(store, age="number", plan="category")
     point(store, version.champion, version)
-    folder = tmp_path_factory.mktemp("contract")
-    with yard_of(kubernetes, apis, database_url, store.url, folder) as yard:
-        yard.model(MODEL, marked=True)
-        yard.model(SPARE)
-        yield yard
+    yard = open_yard(store.url)
+    yard.model(MODEL, marked=True)
+    yard.model(SPARE)
+    yield yard
     store.stop()
 
 

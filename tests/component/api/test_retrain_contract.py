@@ -10,11 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from ...forking.forks import ForkServer
 from ..control_plane import ControlPlane, wait_for
 from ..object_store import BUCKET, S3Server
 from ..postgres import Postgres
-from .replicas import SERVICE_TOKEN, Replica, Yard, ended, listed, retrain, token, yard_of
+from .replicas import SERVICE_TOKEN, OpenYard, Replica, Yard, ended, listed, retrain, token
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(180)]
 
@@ -23,21 +22,15 @@ NAMES = ["comparison", "factors", "probability"]
 
 
 @pytest.fixture(scope="module")
-def yard(
-    kubernetes: ControlPlane,
-    apis: ForkServer,
-    database_url: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Yard]:
+def yard(open_yard: OpenYard) -> Iterator[Yard]:
     store = S3Server()
-    folder = tmp_path_factory.mktemp("retrain")
-    with yard_of(kubernetes, apis, database_url, store.url, folder) as yard:
-        rows = "".join(f"{number},{number % 2}\n" for number in range(19))
-        store.put("datasets/small.csv", "age,churned\n" + rows)
-        store.put("datasets/enough.csv", f"age,churned\n{rows}19,1\n")
-        for name in NAMES:
-            yard.model(name, marked=True)
-        yield yard
+    yard = open_yard(store.url)
+    rows = "".join(f"{number},{number % 2}\n" for number in range(19))
+    store.put("datasets/small.csv", "age,churned\n" + rows)
+    store.put("datasets/enough.csv", f"age,churned\n{rows}19,1\n")
+    for name in NAMES:
+        yard.model(name, marked=True)
+    yield yard
     store.stop()
 
 

@@ -4,16 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import jwt
 import pytest
 
-from ...forking.forks import ForkServer
-from ..control_plane import ControlPlane, free_ports, program, wait_for
-from .replicas import SERVICE_TOKEN, Replica, Yard, ended, listed, retrain, token, yard_of
+from ..control_plane import free_ports, program, wait_for
+from .replicas import SERVICE_TOKEN, OpenYard, Replica, Yard, ended, listed, retrain, token
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(180)]
 
@@ -87,17 +85,11 @@ needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is no
 
 
 @pytest.fixture(scope="module")
-def yard(
-    kubernetes: ControlPlane,
-    apis: ForkServer,
-    database_url: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Yard]:
-    folder = tmp_path_factory.mktemp("retrain-examples")
-    with yard_of(kubernetes, apis, database_url, "http://127.0.0.1:1", folder) as yard:
-        for name in MODELS:
-            yard.model(name, marked=True)
-        yield yard
+def yard(open_yard: OpenYard) -> Yard:
+    yard = open_yard()
+    for name in MODELS:
+        yard.model(name, marked=True)
+    return yard
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,13 @@
 """Limits hold among replicas: they are decided in the transaction that writes a request down."""
 
 import asyncio
-from collections.abc import Iterator
 
 import asyncpg
 import httpx
 import pytest
 
-from ...forking.forks import ForkServer
-from ..control_plane import ControlPlane, wait_for
-from .replicas import Replica, Yard, ended, listed, retrain, yard_of
+from ..control_plane import wait_for
+from .replicas import OpenYard, Replica, Yard, ended, listed, retrain
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(180)]
 
@@ -17,17 +15,11 @@ MODELS = [f"model-{number:02}" for number in range(50)]
 
 
 @pytest.fixture(scope="module")
-def yard(
-    kubernetes: ControlPlane,
-    apis: ForkServer,
-    database_url: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Yard]:
-    folder = tmp_path_factory.mktemp("retrain-limits")
-    with yard_of(kubernetes, apis, database_url, "http://127.0.0.1:1", folder) as yard:
-        for name in MODELS:
-            yard.model(name)
-        yield yard
+def yard(open_yard: OpenYard) -> Yard:
+    yard = open_yard()
+    for name in MODELS:
+        yard.model(name)
+    return yard
 
 
 @pytest.fixture(scope="module")

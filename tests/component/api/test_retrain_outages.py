@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -12,7 +11,7 @@ from trainyard_schema import names
 from ...forking.forks import ForkServer
 from ..control_plane import ControlPlane, wait_for
 from ..postgres import Postgres
-from .replicas import Replica, Yard, ended, listed, retrain, yard_of
+from .replicas import OpenYard, Replica, Yard, ended, listed, retrain
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(180)]
 
@@ -40,17 +39,11 @@ RECORD = ("_record", "trainyard_api.retraining.service:Retraining")
 
 
 @pytest.fixture(scope="module")
-def yard(
-    kubernetes: ControlPlane,
-    apis: ForkServer,
-    database_url: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Yard]:
-    folder = tmp_path_factory.mktemp("retrain-outages")
-    with yard_of(kubernetes, apis, database_url, "http://127.0.0.1:1", folder) as yard:
-        for name in ALL:
-            yard.model(name, marked=True)
-        yield yard
+def yard(open_yard: OpenYard) -> Yard:
+    yard = open_yard()
+    for name in ALL:
+        yard.model(name, marked=True)
+    return yard
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from trainyard_client import Client, NotFoundError, TooManyRequestsError, UnavailableError
 
-from ...forking.forks import ForkServer
-from ..api.replicas import Replica, Yard, token, yard_of
+from ..api.replicas import OpenYard, Replica, Yard, token
 from ..control_plane import ControlPlane
 from .conftest import Run, run
 
@@ -19,16 +18,8 @@ pytestmark = pytest.mark.component
 
 
 @pytest.fixture(scope="module")
-def yard(
-    kubernetes: ControlPlane,
-    apis: ForkServer,
-    database_url: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Yard]:
-    # Nobody is at the store's address: data that cannot be looked at are left to the trainer.
-    folder = tmp_path_factory.mktemp("yard")
-    with yard_of(kubernetes, apis, database_url, "http://127.0.0.1:1", folder) as yard:
-        yield yard
+def yard(open_yard: OpenYard) -> Yard:
+    return open_yard()
 
 
 @pytest.fixture(scope="module")
