@@ -169,6 +169,8 @@ class ControlPlane:
     rest: Rest
     audit: Path
     """What the operator asked for, a JSON object a line."""
+    certificates: Path
+    """The folder with the API server's `apiserver.crt` and `apiserver.key`, for 127.0.0.1."""
 
     def __post_init__(self) -> None:
         self.apiserver = self.start_apiserver()
@@ -213,10 +215,12 @@ def control_plane(
     (port,) = free_ports(1)
     url = f"https://127.0.0.1:{port}"
     tokens = {user: secrets.token_hex() for user in (ADMIN, API, OPERATOR)}
-    certificate = folder / "certificates" / "apiserver.crt"
+    certificates = folder / "certificates"
     kubeconfigs = {user: folder / f"kubeconfig-{user}" for user in tokens}
     for user, path in kubeconfigs.items():
-        path.write_text(yaml.safe_dump(_kubeconfig(url, certificate, tokens[user])))
+        path.write_text(
+            yaml.safe_dump(_kubeconfig(url, certificates / "apiserver.crt", tokens[user]))
+        )
     with ExitStack() as stack:
         etcd = _start_etcd(stack, binary, folder)
         log = folder / "kube-apiserver.log"
@@ -232,7 +236,9 @@ def control_plane(
 
         rest = Rest(url, tokens[ADMIN])
         stack.callback(rest.close)
-        plane = ControlPlane(start_apiserver, etcd, kubeconfigs, rest, folder / AUDIT_LOG)
+        plane = ControlPlane(
+            start_apiserver, etcd, kubeconfigs, rest, folder / AUDIT_LOG, certificates
+        )
         manager = [*_controller_manager(binary, kubeconfigs[ADMIN]), *manager_flags]
         stack.enter_context(program(manager, folder / "kube-controller-manager.log"))
         yield plane

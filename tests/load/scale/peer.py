@@ -169,7 +169,7 @@ def running(
     certificates = folder / "k8s-webhook-server" / "serving-certs"
     certificates.mkdir(parents=True)
     for name in ("crt", "key"):
-        shutil.copy(folder / "certificates" / f"apiserver.{name}", certificates / f"tls.{name}")
+        shutil.copy(plane.certificates / f"apiserver.{name}", certificates / f"tls.{name}")
     environment = {
         "PATH": os.environ["PATH"],
         "KUBECONFIG": str(plane.kubeconfigs[ADMIN]),
