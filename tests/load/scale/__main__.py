@@ -23,9 +23,10 @@ def _measure(cases: list[Case], peer: Peer | None, folder: Path) -> dict[str, di
     for case in cases:
         place = folder / str(case)
         place.mkdir()
-        for name, value in measure(case, place, peer).items():
-            figures[name][str(case)] = value
-            console.print(f"{name:<30} {value}", markup=False)
+        for found in measure(case, place, peer):
+            for name, value in found.items():
+                figures[name][str(case)] = value
+                console.print(f"{name:<30} {value}", markup=False)
     return dict(figures)
 
 

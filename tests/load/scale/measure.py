@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -131,10 +131,11 @@ def load(env: Environment, case: Case, kind: Kind, served_by: Sequence[int] = ()
 
 def measure(
     case: Case, folder: Path, peer: peers.Peer | None = None, *, fake_nodes: bool = True
-) -> Figures:
+) -> Iterator[Figures]:
     """Bare Jobs, then TrainingJobs and restarts with all of them finished, then the peer.
 
-    Each kind has a fresh control plane: what those before leave would slow it down.
+    Figures come as soon as they are known: one kind may take an hour. Each has a fresh control
+    plane: what those before leave would slow it down.
     """
 
     def fresh(kind: str) -> AbstractContextManager[Environment]:
@@ -144,13 +145,16 @@ def measure(
 
     with fresh("jobs") as env, step(f"{case}: bare Jobs"):
         bare = load(env, case, env.bare_jobs)
+    yield _bare_figures(bare)
     with fresh("training-jobs") as env:
-        figures = _ours(env, case, bare)
+        yield _ours(env, case, bare)
+        with step(f"{case}: restarts with {case.count} finished"):
+            restarted = _restarted(env, case)
+        yield restarted
     if peer is not None:
         with fresh("train-jobs") as env, step(f"{case}: TrainJobs"):
             theirs = _load_peer(env, case, peer).figures(bare)
-        figures |= {f"peer_{name}": value for name, value in theirs.items()}
-    return figures | _bare_figures(bare)
+        yield {f"peer_{name}": value for name, value in theirs.items()}
 
 
 def _ours(env: Environment, case: Case, bare: Loaded) -> Figures:
@@ -164,13 +168,12 @@ def _ours(env: Environment, case: Case, bare: Loaded) -> Figures:
         after = running.metrics()
     writes = after.writes - before.writes
     reconciliations = after.reconciliations - before.reconciliations
-    figures = ours.figures(bare)
-    figures["reconciles_per_job"] = round(reconciliations / case.count, 2)
-    figures["api_writes_per_job"] = round(writes.total() / case.count, 2)
-    figures["api_writes"] = dict(writes)
-    with step(f"{case}: restarts with {case.count} finished"):
-        figures |= _restarted(env, case)
-    return figures
+    return {
+        **ours.figures(bare),
+        "reconciles_per_job": round(reconciliations / case.count, 2),
+        "api_writes_per_job": round(writes.total() / case.count, 2),
+        "api_writes": dict(writes),
+    }
 
 
 def _load_peer(env: Environment, case: Case, peer: peers.Peer) -> Loaded:
