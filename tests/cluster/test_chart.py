@@ -12,6 +12,8 @@ from trainyard_devtools.clusters import Cluster
 from trainyard_devtools.kube import Kube
 from trainyard_devtools.repo import BUCKET, CHART, NAMESPACE, RELEASE
 
+from ..component.control_plane import wait_for
+
 pytestmark = pytest.mark.cluster
 
 OWN_NAMESPACE = "chart-test"
@@ -112,7 +114,15 @@ def test_life_of_a_release(cluster: Cluster, own: Kube, tmp_path: Path) -> None:
     assert revision, "both replicas' init containers have seen to the tables"
     sql(own, "CREATE TABLE kept AS SELECT 42 AS answer")
 
-    own.kubectl("delete", "pod", f"{RELEASE}-s3-0", f"{RELEASE}-postgres-0")
+    servers = {f"{RELEASE}-s3-0", f"{RELEASE}-postgres-0"}
+    old = pods(own)
+    # Within a second there is a new pod of each name, and kubectl's own wait was seen to hang.
+    own.kubectl("delete", "pod", *servers, "--wait=false")
+    wait_for(
+        "both have new pods",
+        lambda: all(pods(own).get(name, old[name]) != old[name] for name in servers),
+        timeout=120,
+    )
     for server in ("s3", "postgres"):
         own.kubectl("rollout", "status", f"statefulset/{RELEASE}-{server}", "--timeout=2m")
     with own.s3() as s3:
