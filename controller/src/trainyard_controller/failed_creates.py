@@ -80,5 +80,5 @@ class FailedCreates:
     async def _list(self, namespace: str) -> dict[str, list[Document]]:
         found: dict[str, list[Document]] = {}
         for event in await self._read(namespace):
-            found.setdefault(event["involvedObject"]["uid"], []).append(event)
+            found.setdefault(event["involvedObject"].get("uid", ""), []).append(event)
         return found

@@ -114,3 +114,13 @@ async def test_what_could_not_be_read_is_asked_for_again(
     events.there.append(event("a", "four"))
     await failed_creates.look()
     assert await drained(queue) == {FIRST}
+
+
+async def test_an_event_that_does_not_say_which_job_it_is_about_is_passed_over(
+    events: Events, failed_creates: FailedCreates, queue: WorkQueue[Key]
+) -> None:
+    """Whoever may create Events may create such a one."""
+    await failed_creates.of(FIRST, "a")
+    events.there += [{"involvedObject": {"name": "x"}, "message": "?"}, event("a", "four")]
+    await failed_creates.look()
+    assert await drained(queue) == {FIRST}
