@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from ..control_plane import ADMIN, ControlPlane, Rest, free_ports, program, wait_for, wait_until_ok
+from ..managers import manager_configuration, put_certificate
 
 GROUP = "kueue.x-k8s.io"
 API = f"/apis/{GROUP}/v1beta2"
@@ -39,9 +40,7 @@ def running(plane: ControlPlane, binary: Path, config: Path, folder: Path) -> It
     # Its image has the certificate of its metrics at this place.
     etc = folder / "etc"
     certificates = etc / "kueue" / "metrics" / "certs"
-    certificates.mkdir(parents=True)
-    for name in ("crt", "key"):
-        shutil.copy(plane.certificates / f"apiserver.{name}", certificates / f"tls.{name}")
+    put_certificate(plane, certificates)
     shutil.copy("/etc/passwd", etc)
     health, metrics, webhook = free_ports(3)
     configuration = folder / "kueue.yaml"
@@ -66,14 +65,11 @@ def _serves(rest: Rest) -> bool:
 
 
 def _configuration(health: int, metrics: int, webhook: int, certificates: Path) -> Document:
-    return {
+    shared = manager_configuration(health, metrics, webhook)
+    return shared | {
         "apiVersion": "config.kueue.x-k8s.io/v1beta2",
-        "kind": "Configuration",
-        "health": {"healthProbeBindAddress": f"127.0.0.1:{health}"},
-        "metrics": {"bindAddress": f"127.0.0.1:{metrics}"},
-        "webhook": {"port": webhook, "host": "127.0.0.1", "certDir": str(certificates)},
+        "webhook": shared["webhook"] | {"certDir": str(certificates)},
         "internalCertManagement": {"enable": False},
-        "leaderElection": {"leaderElect": False},
         "integrations": {"frameworks": ["batch/job"]},
     }
 
@@ -94,7 +90,7 @@ def _install(rest: Rest, document: Document, url: str, authority: bytes) -> None
 
 
 def open_queue(rest: Rest, namespace: str, *, cpu: str) -> None:
-    """The LocalQueue `team-a`, with so much CPU for its runs, and the priority `high`."""
+    """The LocalQueue `team-a`, with so much CPU for its runs."""
     flavor, cluster_queue = f"{namespace}-nodes", f"{namespace}-queue"
     quota = {"cpu": cpu, "memory": "100Gi"}
     resources = [{"name": name, "nominalQuota": amount} for name, amount in quota.items()]

@@ -6,7 +6,6 @@ the webhooks of JobSet would fill in stands in the runtimes.
 """
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -24,6 +23,7 @@ from ...component.control_plane import (
     wait_for,
     wait_until_ok,
 )
+from ...component.managers import manager_configuration, put_certificate
 from .cases import CANCELLED, FAILS, SUCCEEDS
 from .runs import FATE_LABEL, TRAINER_SERVICE_ACCOUNT, Document
 
@@ -142,16 +142,6 @@ def _documents(paths: tuple[Path, ...]) -> list[Document]:
     return [one for one in found if one and one.get("kind") == "CustomResourceDefinition"]
 
 
-def _configuration(name: str, health: int, metrics: int, webhook: int) -> Document:
-    return _CONFIGURATIONS[name] | {
-        "kind": "Configuration",
-        "health": {"healthProbeBindAddress": f"127.0.0.1:{health}"},
-        "metrics": {"bindAddress": f"127.0.0.1:{metrics}"},
-        "webhook": {"port": webhook, "host": "127.0.0.1"},
-        "leaderElection": {"leaderElect": False},
-    }
-
-
 @contextmanager
 def running(
     plane: ControlPlane, peer: Peer, folder: Path
@@ -166,10 +156,7 @@ def running(
     for fate in (SUCCEEDS, FAILS, CANCELLED):
         plane.rest.post(f"/apis/{_API}/clustertrainingruntimes", _runtime(fate))
     # Both serve webhooks that nobody calls, with a certificate from the folder of temporary files.
-    certificates = folder / "k8s-webhook-server" / "serving-certs"
-    certificates.mkdir(parents=True)
-    for name in ("crt", "key"):
-        shutil.copy(plane.certificates / f"apiserver.{name}", certificates / f"tls.{name}")
+    put_certificate(plane, folder / "k8s-webhook-server" / "serving-certs")
     environment = {
         "PATH": os.environ["PATH"],
         "KUBECONFIG": str(plane.kubeconfigs[ADMIN]),
@@ -180,7 +167,8 @@ def running(
         for name, binary in peer.binaries.items():
             ports = free_ports(3)
             configuration = folder / f"{name}.yaml"
-            configuration.write_text(yaml.safe_dump(_configuration(name, *ports)))
+            settings = _CONFIGURATIONS[name] | manager_configuration(*ports)
+            configuration.write_text(yaml.safe_dump(settings))
             log = folder / f"{name}.log"
             command = [str(binary), f"--config={configuration}", _LOG_LEVEL]
             process = stack.enter_context(program(command, log, env=environment))
