@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -100,8 +101,16 @@ def row(age: Any, code: Any, outcome: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def read_as_the_trainer(s3: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def trainer_package(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The trainer's package, which is of another environment, can be imported meanwhile."""
     monkeypatch.syspath_prepend(str(_TRAINER))
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] == "trainyard_trainer"]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def read_as_the_trainer(trainer_package: None, s3: Gateway, tmp_path: Path) -> Any:
     from trainyard_trainer import dataset
     from trainyard_trainer.storage import Storage
 
