@@ -1,6 +1,7 @@
 """The operator's process."""
 
 import asyncio
+import gc
 import socket
 import sys
 from collections.abc import Awaitable, Callable
@@ -24,6 +25,11 @@ from trainyard_controller.watches import kopf_settings, registry
 
 START_RETRY_SECONDS = 5.0
 """A start that cannot read what there is tries again: exits would make Kubernetes wait ever longer.
+"""
+
+GC_THRESHOLDS = (2_000, 10, 10)
+"""Of Python's collector of cycles; by default it looks after 700 new objects, and a page of a
+listing has 10,000, none of them in a cycle: it took longer than reading the JSON.
 """
 
 log = structlog.get_logger(__name__)
@@ -98,6 +104,9 @@ def main() -> None:
             )
         )
     logs.configure(settings.log_level)
+    # What has been imported stays, and is not looked at again.
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         asyncio.run(run(settings))
     except StaleError as error:

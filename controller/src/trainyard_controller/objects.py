@@ -13,6 +13,8 @@ Key = tuple[str, str]
 """Namespace and name of a TrainingJob, or of a Model."""
 _STILL_ASKED = ("ttlSecondsAfterFinished", "managedBy", "modelType")
 """The fields of a finished run's spec that are kept in memory."""
+_NOTHING = dict(TrainingJobStatus())
+"""The fields of a status that tells nothing. All that tell little have these values in common."""
 _NOT_NOTED: set[str] = set()
 """Which fields of a status were given: pydantic notes it for each, in 0.7 kB, and nobody asks."""
 
@@ -185,9 +187,9 @@ def _summed_up(status: TrainingJobStatus) -> TrainingJobStatus:
 
 def _only(status: TrainingJobStatus, *fields: str) -> TrainingJobStatus:
     """A status with these fields alone."""
-    return TrainingJobStatus.model_construct(
-        _NOT_NOTED, **{field: getattr(status, field) for field in fields}
-    )
+    told = {field: getattr(status, field) for field in fields}
+    # Pydantic would find the defaults one by one, in 0.3 ms.
+    return TrainingJobStatus.model_construct(_NOT_NOTED, **_NOTHING | told)
 
 
 def owner_uid(document: Document) -> str | None:

@@ -7,15 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from subprocess import Popen
 
 import jwt
 from localcluster.nodebinary import node_binary
 from trainyard_schema import names
-from trainyard_schema.crd import custom_resource_definition
-from trainyard_schema.model_crd import model_custom_resource_definition
 
 from ...component.control_plane import (
     ADMIN,
@@ -23,7 +20,7 @@ from ...component.control_plane import (
     control_plane,
     free_ports,
     program,
-    wait_for,
+    serve_kinds,
     wait_until_ok,
 )
 from ...component.postgres import Postgres, postgres_server
@@ -140,10 +137,7 @@ def environment(folder: Path) -> Iterator[Environment]:
     binary = node_binary(folder / "go-build.log")
     with ExitStack() as stack:
         plane = stack.enter_context(control_plane(binary, folder))
-        for crd in (custom_resource_definition(), model_custom_resource_definition()):
-            plane.rest.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
+        serve_kinds(plane)
         plane.rest.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-        for path in (JOBS, MODELS):
-            wait_for(f"{path} is served", partial(plane.rest.serves, path))
         postgres = stack.enter_context(postgres_server(folder / "apt.log"))
         yield Environment(plane, postgres, folder)

@@ -4,18 +4,14 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import aiohttp
 import yaml
 from localcluster.nodebinary import node_binary
 from trainyard_controller.settings import Settings
-from trainyard_schema import names
-from trainyard_schema.crd import custom_resource_definition
-from trainyard_schema.model_crd import model_custom_resource_definition
 
-from ...component.control_plane import ADMIN, ControlPlane, control_plane, wait_for
+from ...component.control_plane import ADMIN, ControlPlane, control_plane, serve_kinds
 from ...component.controller.rbac import allow
 from ...component.object_store import BUCKET
 from ...component.s3_gateway import gateway, gateway_binary
@@ -74,11 +70,7 @@ def environment(folder: Path, case: Case, *, fake_nodes: bool = True) -> Iterato
         plane = stack.enter_context(
             control_plane(program, folder, manager_flags=case.manager_flags, audited=False)
         )
-        for crd in (custom_resource_definition(), model_custom_resource_definition()):
-            plane.rest.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
-            plural = crd["spec"]["names"]["plural"]
-            path = f"/apis/{names.API_VERSION}/namespaces/default/{plural}"
-            wait_for(f"the CRD of {plural} is served", partial(plane.rest.serves, path))
+        serve_kinds(plane)
         store = stack.enter_context(gateway(store_program, folder))
         settings = Settings(
             namespaces=(TrainingJobs.namespace,),
