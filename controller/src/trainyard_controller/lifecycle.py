@@ -8,6 +8,7 @@ from typing import Any
 import kopf
 
 from trainyard_controller.duty import Duty
+from trainyard_controller.watches import NoMemories
 
 Task = asyncio.Task[Any]
 
@@ -66,6 +67,7 @@ async def serve(
         identity=identity,
         registry=registry,
         settings=settings,
+        memories=NoMemories(),
         namespaces=list(namespaces),
         standalone=True,
     )

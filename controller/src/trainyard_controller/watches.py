@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import kopf
+from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 from kubernetes.aio import client
 from trainyard_schema import names
 
@@ -54,6 +55,17 @@ class NoDiffBase(kopf.DiffBaseStorage):
 
     def store(self, **_: Any) -> None:
         """Nothing is written to any object."""
+
+
+class NoMemories(ResourceMemories):
+    """Remembers no object: what is known is in the cache.
+
+    Kopf keeps 0.9 kB of each for daemons, memos and changes, of which there are none here.
+    """
+
+    async def recall(self, *arguments: Any, **options: Any) -> ResourceMemory:
+        """A memory for one event."""
+        return await super().recall(*arguments, **options | {"ephemeral": True})
 
 
 def kopf_settings() -> kopf.OperatorSettings:
