@@ -1,3 +1,6 @@
+import json
+import tracemalloc
+
 from trainyard_controller.cache import LAST_WORDS_SECONDS, Cache
 from trainyard_controller.objects import Document
 from trainyard_controller.workqueue import Lane
@@ -202,3 +205,28 @@ def test_of_a_finished_run_only_what_its_removal_needs_is_kept() -> None:
     assert cache.job(training_job) == {"metadata": {**kept, "resourceVersion": "200"}}
     assert not cache.put_job(job(version=902))
     assert cache.job(training_job) == {"metadata": {**kept, "resourceVersion": "902"}}
+
+
+def test_a_finished_run_and_its_job_take_about_three_kilobytes() -> None:
+    status = {
+        "phase": "Succeeded",
+        "model": "churn",
+        "jobName": JOB_NAME,
+        "startTime": "2026-11-24T09:00:00Z",
+        "completionTime": "2026-11-24T10:00:00Z",
+        "message": "a message " * 20,
+    }
+    texts = [json.dumps([training_job_document(status), job()]) for _ in range(1000)]
+    cache = Cache()
+    tracemalloc.start()
+    try:
+        for number, text in enumerate(texts):
+            # Each has strings of its own, as from the API server.
+            own = text.replace(UID, f"{number:036}").replace(JOB_NAME, f"job-{number}")
+            document, its_job = json.loads(own.replace('"churn"', f'"run-{number}"'))
+            assert cache.put_training_job(document)
+            assert cache.put_job(its_job)
+        (kept, _) = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept / len(texts) < 3_300
