@@ -17,7 +17,7 @@ from trainyard_schema.artifacts import SCHEMA
 from trainyard_schema.run import StorageConfig
 
 from ...forking.forks import ForkServer
-from ..control_plane import ControlPlane, wait_for
+from ..control_plane import ControlPlane
 from ..object_store import BUCKET
 from ..postgres import Postgres
 from ..s3_gateway import Gateway
@@ -88,10 +88,11 @@ async def kept(replica: Replica, *rows: dict[str, Any], **options: Any) -> dict[
     return data
 
 
-async def until_written(sql: "asyncpg.Connection[asyncpg.Record]") -> None:
+async def until_written(sql: "asyncpg.Connection[asyncpg.Record]", *, but: int = 0) -> None:
+    unwritten = "SELECT count(*) FROM feedback WHERE written_at IS NULL"
     async with asyncio.timeout(30):
         # Nothing tells of it.
-        while await sql.fetchval("SELECT count(*) FROM feedback WHERE written_at IS NULL"):  # noqa: ASYNC110
+        while await sql.fetchval(unwritten) > but:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 
 
@@ -262,15 +263,12 @@ async def test_what_the_store_did_not_take_is_written_by_any_replica_once(
         "UPDATE feedback SET columns = '{}' WHERE id = (SELECT id FROM feedback LIMIT 1)"
     )
     replicas = [yard.start(), yard.start()]
-
-    def all_there() -> bool:
-        return len(tables(s3)) == 19
-
-    await asyncio.to_thread(wait_for, "the others are written", all_there, 30)
+    await until_written(sql, but=1)
     done = [
         item["object_key"]
         for item in await sql.fetch("SELECT * FROM feedback WHERE written_at IS NOT NULL")
     ]
+    assert len(done) == 19
     assert sorted(done) == tables(s3)
     assert all(one.process.poll() is None for one in replicas)
 

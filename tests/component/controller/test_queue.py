@@ -143,8 +143,9 @@ def test_the_start_is_estimated_by_how_long_past_runs_took(lab: Lab) -> None:
         lab.until(name, "Running")
         return pod
 
-    first, waits = lab.submit(model=model), lab.submit(model=model)
+    first = lab.submit(model=model)
     pod = begin(first)
+    waits = lab.submit(model=model)
     assert queued(lab, waits, 1).estimated_start_time is None
     lab.end_pod(pod, 0, result())
     ended = lab.until(first, "Succeeded")
