@@ -4,7 +4,7 @@ from collections.abc import Iterable
 import pytest
 from trainyard_controller.main import main
 from trainyard_controller.settings import Settings
-from trainyard_controller.watches import kopf_settings
+from trainyard_controller.watches import NoMemories, kopf_settings
 
 REQUIRED = {
     "TRAINYARD_NAMESPACES": "lab,research",
@@ -55,3 +55,9 @@ def test_a_watch_never_gives_up_and_notices_soon_what_is_back() -> None:
     for _ in range(2):  # each request goes through them anew
         seconds = list(itertools.islice(backoffs, 1000))
         assert (len(seconds), seconds[0], max(seconds)) == (1000, 1, 10)
+
+
+async def test_kopf_remembers_no_object() -> None:
+    memories = NoMemories()
+    await memories.recall({"metadata": {"uid": "a"}}, noticed_by_listing=True)
+    assert list(memories.iter_all_memories()) == []
