@@ -60,7 +60,7 @@ class NoDiffBase(kopf.DiffBaseStorage):
 class NoMemories(ResourceMemories):
     """Remembers no object: what is known is in the cache.
 
-    Kopf keeps 0.9 kB of each for daemons, memos and changes, of which there are none here. It takes
+    Kopf keeps 0.6 kB of each for daemons, memos and changes, of which there are none here. It takes
     its memories as a parameter, though it does not export their class.
     """
 
