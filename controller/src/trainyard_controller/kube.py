@@ -93,9 +93,9 @@ class Api(Client):
 
     async def list_failed_creates(self, namespace: str) -> list[Document]:
         """The Events by which the Job controller tells that it could not create a pod."""
-        return await self._list(
-            _events(namespace), fieldSelector="involvedObject.kind=Job,reason=FailedCreate"
-        )
+        selector = "involvedObject.kind=Job,reason=FailedCreate"
+        events = self._iterate(_events(namespace), fieldSelector=selector)
+        return [event async for event in events]
 
     def priority_classes(self) -> AsyncIterator[Document]:
         """All PriorityClasses of the cluster."""

@@ -132,12 +132,9 @@ class Parts:
         for namespace in self._settings.namespaces:
             await self._api.require_crd(namespace)
             await self._model_api.require_crd(namespace)
-            if self._limits.exist:
-                async for training_job in self._api.training_jobs(namespace):
-                    self.cache.put_training_job(training_job)
-            else:
-                for training_job in await self._model_api.list_runs(namespace):
-                    self.cache.put_training_job(training_job)
+            source = self._api.training_jobs if self._limits.exist else self._model_api.runs
+            async for training_job in source(namespace):
+                self.cache.put_training_job(training_job)
             await self._read_jobs(namespace)
             async for pod in self._api.pods(namespace):
                 self.cache.put_pod(pod)

@@ -47,10 +47,13 @@ class ModelApi(Client):
             status=status,
         )
 
-    async def list_runs(self, namespace: str, *, uid: str | None = None) -> list[Document]:
-        """The TrainingJobs of all Models, or of the one with this uid."""
-        label = names.MODEL_UID_LABEL
-        selector = label if uid is None else f"{label}={uid}"
+    def runs(self, namespace: str) -> AsyncIterator[Document]:
+        """The TrainingJobs of all Models, read page by page."""
+        return self._iterate(_training_jobs(namespace), labelSelector=names.MODEL_UID_LABEL)
+
+    async def list_runs(self, namespace: str, *, uid: str) -> list[Document]:
+        """The TrainingJobs of the Model with this uid."""
+        selector = f"{names.MODEL_UID_LABEL}={uid}"
         return await self._list(_training_jobs(namespace), labelSelector=selector)
 
     async def create_run(self, namespace: str, training_job: Document) -> Document:
