@@ -22,6 +22,17 @@ _PACKAGE = "sigs.k8s.io/kwok/cmd/kwok"
 _ANNOTATION = "kwok.x-k8s.io/node"
 _NODES = 4
 _ROOM = {"cpu": "100000", "memory": "100Ti", "pods": "100000"}
+_OPTIONS = {
+    "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
+    "kind": "KwokConfiguration",
+    # By default, 4 pods have their status written at a time: with a busy API server, that is what
+    # pods wait for. The other two are the defaults, which go where there is a configuration.
+    "options": {
+        "podPlayStageParallelism": 64,
+        "nodePlayStageParallelism": 4,
+        "nodeLeaseParallelism": 4,
+    },
+}
 
 
 def _module() -> list[str]:
@@ -127,7 +138,8 @@ def nodes(plane: ControlPlane, node_program: Path, folder: Path) -> Iterator[Non
     _create_nodes(plane)
     kubeconfig = f"--kubeconfig={plane.kubeconfigs[ADMIN]}"
     configuration = folder / "kwok.yaml"
-    configuration.write_text("\n---\n".join(json.dumps(stage) for stage in stages()))
+    documents = [_OPTIONS, *stages()]
+    configuration.write_text("\n---\n".join(json.dumps(document) for document in documents))
     scheduler = [str(node_program), "kube-scheduler", kubeconfig]
     scheduler += ["--leader-elect=false", "--secure-port=0"]
     fake = [str(binary(folder / "go-build-kwok.log")), kubeconfig, f"--config={configuration}"]
