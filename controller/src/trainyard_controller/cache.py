@@ -201,18 +201,24 @@ class Cache:
         gone[pod_uid] = slim_pod(document)
         return news
 
-    def replace_pods(self, uid: str, documents: Iterable[Document]) -> bool:
-        """Take note of all pods that a TrainingJob has now.
+    def replace_pods(self, uids: Iterable[str], listing: Document) -> bool:
+        """Take note of all pods that these TrainingJobs have, as a PodList tells.
 
-        A listing may be ahead of the watch, and only the watch tells what a pod left that ended a
-        moment ago. So a pod that ran when last seen is believed to be gone a few seconds later.
+        The listing may be behind the watch: a pod that is newer is not missing in it. It may also
+        be ahead, and only the watch tells what a pod left that ended a moment ago. So a pod that
+        ran when last seen is believed to be gone a few seconds later.
         """
-        fresh = {document["metadata"]["uid"]: document for document in documents}
-        for key in fresh:
-            self._missed.pop(key, None)
-        lost = [pod for key, pod in self._pods.get(uid, {}).items() if key not in fresh]
+        present = {document["metadata"]["uid"] for document in listing["items"]}
+        for pod_uid in present:
+            self._missed.pop(pod_uid, None)
+        known = [pod for uid in uids for pod in self.pods(uid)]
+        lost = [
+            pod
+            for pod in known
+            if pod["metadata"]["uid"] not in present and _version(pod) <= _version(listing)
+        ]
         dropped = [self.drop_pod(pod) for pod in lost if self._surely_gone(pod)]
-        put = [self.put_pod(document) for document in fresh.values()]
+        put = [self.put_pod(document) for document in listing["items"]]
         return any(dropped) or any(put)
 
     def _surely_gone(self, pod: Document) -> bool:

@@ -147,10 +147,9 @@ class Client:
                 return
             page = {"limit": str(PAGE_SIZE), **query, "continue": token}
 
-    async def _list(self, path: str, **query: str) -> list[Document]:
+    async def _list(self, path: str, **query: str) -> Document:
         """The few that a selector picks, at once: before 1.34, pages are not read from a cache."""
-        document = await self._request("GET", path, query=query)
-        return list(document["items"])
+        return await self._request("GET", path, query=query)
 
     async def _create_owned(self, path: str, *, resource: str, body: Document) -> Document:
         """Create an object, or find the same one: a name taken by our own object is a success.

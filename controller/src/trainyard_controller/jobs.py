@@ -12,6 +12,7 @@ from trainyard_controller.errors import ConflictError, RefusedError
 from trainyard_controller.failed_creates import FailedCreates
 from trainyard_controller.job import build_job
 from trainyard_controller.kube import Api
+from trainyard_controller.live import read_job, read_pods
 from trainyard_controller.objects import Document, Key, TrainingJob, utc_now
 from trainyard_controller.observation import Observation
 from trainyard_controller.outcome import finished_condition
@@ -104,17 +105,10 @@ class Jobs:
 
     async def read_live(self, training_job: TrainingJob) -> tuple[bool, Document | None]:
         """Look at one TrainingJob's Job and pods themselves. Tells whether that brought news."""
-        cached = self._cache.job(training_job)
-        live = await self._api.get_job(training_job.namespace, training_job.job_name)
-        if live is not None:
-            changed = self._cache.put_job(live)
-        elif cached is not None:
-            changed = self._cache.drop_job(training_job.job_name, cached["metadata"]["uid"])
-        else:
-            changed = False
-        live_pods = await self._api.list_pods(training_job.namespace, uid=training_job.uid)
-        changed = self._cache.replace_pods(training_job.uid, live_pods) or changed
-        return changed, self._cache.job(training_job)
+        of_job = await read_job(self._api, self._cache, training_job)
+        namespace, uids = training_job.namespace, [training_job.uid]
+        of_pods = await read_pods(self._api, self._cache, namespace, uids)
+        return of_job or of_pods, self._cache.job(training_job)
 
     async def _known(self, training_job: TrainingJob) -> Document | None:
         """The Job as it is known, or as it is where that might be old."""

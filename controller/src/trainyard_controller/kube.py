@@ -1,6 +1,6 @@
 """What the operator asks of the API server about TrainingJobs, their Jobs and their pods."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from urllib.parse import quote
 
 from trainyard_schema import names
@@ -86,9 +86,12 @@ class Api(Client):
         """All trainer pods, read page by page."""
         return self._iterate(_pods(namespace), labelSelector=_OURS)
 
-    async def list_pods(self, namespace: str, *, uid: str) -> list[Document]:
-        """The pods of the TrainingJob with this uid."""
-        selector = f"{_OURS},{names.UID_LABEL}={uid}"
+    async def list_pods(self, namespace: str, uids: Collection[str]) -> Document:
+        """A PodList of the pods of the TrainingJobs with these uids.
+
+        The API server goes through all pods of the namespace for it, however few are asked for.
+        """
+        selector = f"{_OURS},{names.UID_LABEL} in ({','.join(uids)})"
         return await self._list(_pods(namespace), labelSelector=selector)
 
     async def list_failed_creates(self, namespace: str) -> list[Document]:

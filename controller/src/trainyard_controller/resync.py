@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import structlog
 
 from trainyard_controller.cache import Cache
 from trainyard_controller.errors import ApiError
 from trainyard_controller.kube import Api
+from trainyard_controller.live import read_job, read_pods
 from trainyard_controller.metrics import WATCH_MISSES
 from trainyard_controller.models.cache import ModelCache
 from trainyard_controller.models.kube import ModelApi
@@ -18,6 +19,8 @@ from trainyard_controller.workqueue import WorkQueue
 
 DELIVERY_SECONDS = 30.0
 """A watch that has said nothing this long after a change that it should have told is dead."""
+RUNS_AT_ONCE = 100
+"""The API server goes through all pods of a namespace to list those of as many runs."""
 
 log = structlog.get_logger(__name__)
 
@@ -90,10 +93,11 @@ class Resync:
         news: dict[str, float] = {}
         for kind in await self._look_at_training_jobs():
             news.setdefault(kind, time.monotonic())
-        for training_job in self._cache.unfinished():
-            for kind in await self._look_at_children(training_job):
+        for namespace, runs in self._unfinished():
+            for kind in await self._look_at_children(namespace, runs):
                 news.setdefault(kind, time.monotonic())
-            self._queue.add(training_job.key)
+            for run in runs:
+                self._queue.add(run.key)
         for kind in await self._look_at_models():
             news.setdefault(kind, time.monotonic())
         for model in self._models.models():
@@ -129,16 +133,19 @@ class Resync:
                 changed = True
         return {TRAINING_JOBS} if changed else set()
 
-    async def _look_at_children(self, training_job: TrainingJob) -> set[str]:
+    def _unfinished(self) -> Iterator[tuple[str, Sequence[TrainingJob]]]:
+        """A namespace and some of its unfinished runs, until there have been all."""
+        unfinished = list(self._cache.unfinished())
+        for namespace in self._namespaces:
+            runs = [one for one in unfinished if one.namespace == namespace]
+            for start in range(0, len(runs), RUNS_AT_ONCE):
+                yield namespace, runs[start : start + RUNS_AT_ONCE]
+
+    async def _look_at_children(self, namespace: str, runs: Sequence[TrainingJob]) -> set[str]:
         news = set()
-        cached = self._cache.job(training_job)
-        job = await self._api.get_job(training_job.namespace, training_job.job_name)
-        if job is None and cached is not None:
-            if self._cache.drop_job(training_job.job_name, cached["metadata"]["uid"]):
+        for run in runs:
+            if await read_job(self._api, self._cache, run):
                 news.add(JOBS)
-        elif job is not None and self._cache.put_job(job):
-            news.add(JOBS)
-        live_pods = await self._api.list_pods(training_job.namespace, uid=training_job.uid)
-        if self._cache.replace_pods(training_job.uid, live_pods):
+        if await read_pods(self._api, self._cache, namespace, [run.uid for run in runs]):
             news.add(PODS)
         return news

@@ -99,18 +99,31 @@ def uids(documents: list[Document]) -> list[str]:
     return [one["metadata"]["uid"] for one in documents]
 
 
+def listing(*pods: Document, version: int) -> Document:
+    return {"metadata": {"resourceVersion": str(version)}, "items": list(pods)}
+
+
 def test_a_listing_replaces_what_was_known() -> None:
     cache = Cache()
     cache.put_training_job(training_job_document())
     cache.put_pod(pod(version=300))
-    assert cache.replace_pods(UID, [running(1, version=310)])
+    assert cache.replace_pods([UID], listing(running(1, version=310), version=310))
     assert uids(cache.pods(UID)) == ["pod-1"]
-    assert not cache.replace_pods(UID, [running(1, version=310)])
+    assert not cache.replace_pods([UID], listing(running(1, version=310), version=310))
+
+
+def test_a_pod_that_the_watch_tells_before_an_older_listing_comes_is_not_lost() -> None:
+    cache = Cache()
+    cache.put_training_job(training_job_document())
+    cache.put_pod(pod(version=300))
+    assert not cache.replace_pods([UID], listing(version=299))
+    assert uids(cache.pods(UID)) == ["pod-0"]
+    assert cache.put_pod(running(version=301))
 
 
 def test_what_a_pod_left_is_heard_also_where_a_listing_is_ahead_of_the_watch() -> None:
     cache = filled()
-    assert not cache.replace_pods(UID, [])
+    assert not cache.replace_pods([UID], listing(version=301))
     assert cache.drop_pod(terminated(143, "last words", version=301))
     (gone,) = cache.gone_pods(UID)
     assert gone["status"]["containerStatuses"][0]["state"]["terminated"]["message"] == "last words"
@@ -121,12 +134,12 @@ def test_a_watch_that_stays_silent_is_not_waited_for() -> None:
     cache = Cache(clock=lambda: now[0])
     cache.put_training_job(training_job_document())
     cache.put_pod(running(version=300))
-    assert not cache.replace_pods(UID, [])
-    assert not cache.replace_pods(UID, [running(version=300)])
+    assert not cache.replace_pods([UID], listing(version=301))
+    assert not cache.replace_pods([UID], listing(running(version=300), version=301))
     now[0] += LAST_WORDS_SECONDS
-    assert not cache.replace_pods(UID, [])
+    assert not cache.replace_pods([UID], listing(version=301))
     now[0] += LAST_WORDS_SECONDS
-    assert cache.replace_pods(UID, [])
+    assert cache.replace_pods([UID], listing(version=301))
     assert (uids(cache.pods(UID)), uids(cache.gone_pods(UID))) == ([], ["pod-0"])
 
 

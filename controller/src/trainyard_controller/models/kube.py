@@ -54,7 +54,8 @@ class ModelApi(Client):
     async def list_runs(self, namespace: str, *, uid: str) -> list[Document]:
         """The TrainingJobs of the Model with this uid."""
         selector = f"{names.MODEL_UID_LABEL}={uid}"
-        return await self._list(_training_jobs(namespace), labelSelector=selector)
+        found = await self._list(_training_jobs(namespace), labelSelector=selector)
+        return list(found["items"])
 
     async def create_run(self, namespace: str, training_job: Document) -> Document:
         """Create the TrainingJob, or find the same one.
