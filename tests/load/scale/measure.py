@@ -17,7 +17,7 @@ from . import peer as peers
 from .cases import CANCELLED, SUCCEEDS, Case
 from .environment import Environment, environment
 from .load import Load
-from .meters import cluster_writes, cpu_seconds, megabytes
+from .meters import cluster_writes, cpu_seconds, megabytes, watches_cut
 from .operator import operator, wait_until_ready
 from .played import PlayedNodes
 from .record import Record
@@ -42,6 +42,8 @@ class Loaded:
     harness_cpu_seconds: float
     rss_mb: float
     rss_peak_mb: float
+    watches_cut: int
+    """Of everybody: whoever reads too slowly has to read all objects anew."""
 
     def figures(self, bare: "Loaded") -> Figures:
         """Beside bare Jobs."""
@@ -58,6 +60,7 @@ class Loaded:
             "harness_cpu_seconds_per_job": round(self.harness_cpu_seconds, 4),
             "rss_mb": self.rss_mb,
             "rss_peak_mb": self.rss_peak_mb,
+            "watches_cut": self.watches_cut,
             "ledger": record.ledger(),
         }
 
@@ -65,7 +68,13 @@ class Loaded:
 def _bare_figures(bare: Loaded) -> Figures:
     """What the others are compared with."""
     found = bare.figures(bare)
-    kept = ("succeeded_per_second", "cancel_to_pod_gone_ms", "cluster_writes_per_job", "ledger")
+    kept = (
+        "succeeded_per_second",
+        "cancel_to_pod_gone_ms",
+        "cluster_writes_per_job",
+        "watches_cut",
+        "ledger",
+    )
     return {f"bare_{name}": found[name] for name in kept}
 
 
@@ -114,18 +123,20 @@ def load(env: Environment, case: Case, kind: Kind, served_by: Sequence[int] = ()
         return sum(cpu_seconds(pid) for pid in served_by)
 
     _quiet(env)
-    writes, before = cluster_writes(env.plane.rest).total(), spent()
+    rest = env.plane.rest
+    writes, cut, before = cluster_writes(rest).total(), watches_cut(rest), spent()
     harness = cpu_seconds(os.getpid())
     record = asyncio.run(run())
     harness = cpu_seconds(os.getpid()) - harness
     _quiet(env)
     return Loaded(
         record=record,
-        cluster_writes=(cluster_writes(env.plane.rest).total() - writes) / case.count,
+        cluster_writes=(cluster_writes(rest).total() - writes) / case.count,
         cpu_seconds=(spent() - before) / case.count,
         harness_cpu_seconds=harness / case.count,
         rss_mb=round(sum(megabytes(pid) for pid in served_by), 1),
         rss_peak_mb=round(sum(megabytes(pid, "VmHWM") for pid in served_by), 1),
+        watches_cut=watches_cut(rest) - cut,
     )
 
 

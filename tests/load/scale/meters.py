@@ -43,6 +43,12 @@ def cluster_writes(rest: Rest) -> "Counter[str]":
     return counts
 
 
+def watches_cut(rest: Rest) -> int:
+    """Watches of anybody that the API server has ended because they were read too slowly."""
+    found = _samples(rest.text("/metrics"), "apiserver_terminated_watchers_total")
+    return int(sum(value for _, value in found))
+
+
 class OperatorMetrics:
     """What the operator says of itself."""
 
