@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 import structlog
 
@@ -91,47 +91,50 @@ class Resync:
         Returns the monotonic time of the first news for each kind that brought any.
         """
         news: dict[str, float] = {}
-        for kind in await self._look_at_training_jobs():
+        async for kind in self._news():
+            # At once: what the watch tells of it may come while all else is still being read.
             news.setdefault(kind, time.monotonic())
-        for namespace, runs in self._unfinished():
-            for kind in await self._look_at_children(namespace, runs):
-                news.setdefault(kind, time.monotonic())
-            for run in runs:
-                self._queue.add(run.key)
-        for kind in await self._look_at_models():
-            news.setdefault(kind, time.monotonic())
-        for model in self._models.models():
-            self._model_queue.add(model.key)
         return news
 
-    async def _look_at_models(self) -> set[str]:
-        changed = False
+    async def _news(self) -> AsyncIterator[str]:
+        async for kind in self._look_at_training_jobs():
+            yield kind
+        for namespace, runs in self._unfinished():
+            async for kind in self._look_at_children(namespace, runs):
+                yield kind
+            for run in runs:
+                self._queue.add(run.key)
+        async for kind in self._look_at_models():
+            yield kind
+        for model in self._models.models():
+            self._model_queue.add(model.key)
+
+    async def _look_at_models(self) -> AsyncIterator[str]:
         before = self._models.models()
         present = set()
         for namespace in self._namespaces:
             async for document in self._model_api.models(namespace):
                 present.add(document["metadata"]["uid"])
-                changed = self._models.put(document) or changed
+                if self._models.put(document):
+                    yield MODELS
         for model in before:
             if model.uid not in present:
                 self._models.drop(model.key, model.uid)
-                changed = True
-        return {MODELS} if changed else set()
+                yield MODELS
 
-    async def _look_at_training_jobs(self) -> set[str]:
-        changed = False
+    async def _look_at_training_jobs(self) -> AsyncIterator[str]:
         before = self._cache.training_jobs()
         present = set()
         for namespace in self._namespaces:
             async for document in self._api.training_jobs(namespace):
                 present.add(document["metadata"]["uid"])
-                changed = self._cache.put_training_job(document) or changed
+                if self._cache.put_training_job(document):
+                    yield TRAINING_JOBS
         for training_job in before:
             if training_job.uid not in present:
                 self._cache.drop_training_job(training_job.key, training_job.uid)
                 self._queue.add(training_job.key)
-                changed = True
-        return {TRAINING_JOBS} if changed else set()
+                yield TRAINING_JOBS
 
     def _unfinished(self) -> Iterator[tuple[str, Sequence[TrainingJob]]]:
         """A namespace and some of its unfinished runs, until there have been all."""
@@ -141,11 +144,11 @@ class Resync:
             for start in range(0, len(runs), RUNS_AT_ONCE):
                 yield namespace, runs[start : start + RUNS_AT_ONCE]
 
-    async def _look_at_children(self, namespace: str, runs: Sequence[TrainingJob]) -> set[str]:
-        news = set()
+    async def _look_at_children(
+        self, namespace: str, runs: Sequence[TrainingJob]
+    ) -> AsyncIterator[str]:
         for run in runs:
             if await read_job(self._api, self._cache, run):
-                news.add(JOBS)
+                yield JOBS
         if await read_pods(self._api, self._cache, namespace, [run.uid for run in runs]):
-            news.add(PODS)
-        return news
+            yield PODS
